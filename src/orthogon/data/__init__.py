@@ -1,0 +1,1 @@
+"""From files and objects to typed columns; checked, split, encoded."""

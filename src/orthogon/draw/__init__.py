@@ -1,0 +1,1 @@
+"""Figures as SVG, image grids, tables as HTML, and the page that holds them. Knows nothing of networks."""

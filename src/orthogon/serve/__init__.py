@@ -1,0 +1,1 @@
+"""The trained network as an artifact to ship, and what runs it."""

@@ -1,0 +1,1 @@
+"""Estimates with intervals, paired comparisons, sample sizes. NumPy and SciPy only; usable alone."""

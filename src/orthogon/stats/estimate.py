@@ -1,0 +1,34 @@
+"""A number with its interval and the number of examples that it rests on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value, its 95 % interval and n: what every figure that a person sees is.
+
+    value:  the estimate; a rate lies in [0, 1].
+    low, high: the ends of the interval; NaN where none can be given (the reason stands in `method`).
+    n:      examples (or groups, where examples come in groups) that it rests on.
+    method: how the interval was made, e.g. "Wilson", "bootstrap over examples", "bootstrap over groups".
+    unit:   "rate" is shown in percent; anything else is shown as it is, followed by the unit.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    method: str = ""
+    unit: str = ""
+
+    def __str__(self) -> str:
+        if self.unit == "rate":
+            return f"{100 * self.value:.1f} % [{100 * self.low:.1f}, {100 * self.high:.1f}], n = {self.n:,}"
+        unit = f" {self.unit}" if self.unit else ""
+        return f"{self.value:.4g}{unit} [{self.low:.4g}, {self.high:.4g}], n = {self.n:,}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)

@@ -1,0 +1,1 @@
+"""What can be learnt from any kind of column: classify, regress, multilabel."""

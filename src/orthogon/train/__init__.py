@@ -1,0 +1,1 @@
+"""The recipe, the contracts of task, sampler and step, the loop, and the run that it leaves behind."""
