@@ -1,0 +1,175 @@
+"""The contract of a task: the only thing that knows what a batch means."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from orthogon.nn.spec import ModelSpec
+from orthogon.stats.estimate import Estimate
+from orthogon.train.rows import Rows
+
+if TYPE_CHECKING:
+    from orthogon.data.dataset import Dataset, Finding
+    from orthogon.train.randomness import Draw
+
+
+class Batch(NamedTuple):
+    """Tensors on the device, ready for the model.
+
+    inputs: in the order of the model's arguments.
+    target: what the loss compares with: a tensor, or a tree of tensors where targets are ragged.
+    weight: float (n,) or None: how much each example counts.
+    rows:   int64 (n,): the rows of the data set.
+    """
+
+    inputs: tuple[Tensor, ...]
+    target: Any
+    weight: Tensor | None
+    rows: Tensor
+
+
+class Part(NamedTuple):
+    """One named term of a loss: its share is weight × sum / count, and sums and counts add over micro-batches."""
+
+    name: str
+    weight: float
+    sum: Tensor
+    count: float
+
+
+class Loss(NamedTuple):
+    """The parts of a loss, and the state that is carried to the next batch (a tree of tensors, or None)."""
+
+    parts: tuple[Part, ...]
+    carried: Any = None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of merit as a function of rows, so that it has an interval and can be compared in pairs.
+
+    estimate: rows -> Estimate, with its interval.
+    value:    rows -> float: the point alone, for every epoch.
+    higher_is_better: the direction of good.
+    """
+
+    name: str
+    estimate: Callable[[Rows], Estimate]
+    value: Callable[[Rows], float]
+    higher_is_better: bool = True
+
+
+class Baseline(ABC):
+    """A cheap model that any network must beat, fitted on the same train rows and compared in pairs.
+
+    name: as shown ("majority", "linear", "boosted trees"); line: what it is, in one line.
+    """
+
+    name: ClassVar[str]
+    line: ClassVar[str]
+
+    @abstractmethod
+    def fit(self, task: Task, rows: np.ndarray) -> None: ...
+
+    @abstractmethod
+    def results(self, task: Task, rows: np.ndarray) -> Mapping[str, np.ndarray]:
+        """As `Task.results`, as NumPy arrays."""
+
+
+class Task(ABC):
+    """What is to be learnt. Life: `fit` on train rows, `attach` data, then `batch`, `counts`, `loss`, `results`.
+
+    settings: the `task` section of the recipe.
+    decomposes: whether the loss is a sum over examples, so that batches may be split (accumulation, ranks).
+    """
+
+    name: ClassVar[str]
+    decomposes: ClassVar[bool] = True
+
+    def __init__(self, settings: Any) -> None:
+        self.settings = settings
+
+    # --- before the loop -------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def check(self, data: Dataset) -> list[Finding]:
+        """What makes this data unfit, or doubtful, for this task."""
+
+    @abstractmethod
+    def fit(self, data: Dataset, rows: np.ndarray) -> None:
+        """Fit preprocessing, classes and class weights on the train rows; nothing else is looked at (row 9.01)."""
+
+    @abstractmethod
+    def attach(self, data: Dataset, device: torch.device) -> None:
+        """Encode all rows once, so that `batch` only gathers. Called again for other data when predicting."""
+
+    @property
+    @abstractmethod
+    def spec(self) -> ModelSpec:
+        """What a model for this task takes and gives. After `fit`."""
+
+    @abstractmethod
+    def default_model(self) -> tuple[str, dict[str, Any]]:
+        """The name and options of the model that is used when none is named. After `fit`."""
+
+    def default_settings(self, rows: int) -> dict[str, Any]:
+        """Defaults of the recipe's `train` section that this task, on this kind and amount of data, does better with."""
+        return {}
+
+    @abstractmethod
+    def baselines(self) -> list[Baseline]:
+        """The cheap models to stand beside the network's score, the cheapest first."""
+
+    # --- in the loop -----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def batch(self, rows: Tensor, draw: Draw | None = None) -> Batch:
+        """Gather rows into a batch; with a `draw` (training only) also augment it."""
+
+    @abstractmethod
+    def counts(self, batch: Batch) -> dict[str, float]:
+        """Part -> count, from the targets alone, so that counts can be added before the first backward pass."""
+
+    @abstractmethod
+    def loss(self, model: nn.Module, batch: Batch, carried: Any = None) -> Loss:
+        """The loss of the model on the batch, as named parts."""
+
+    # --- after it --------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def results(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Per-example results: "prediction", "loss", and "score", "probabilities", "weight" where there are."""
+
+    @abstractmethod
+    def targets(self, rows: np.ndarray) -> np.ndarray:
+        """The true targets of the rows, as they stand in Rows."""
+
+    @property
+    @abstractmethod
+    def metrics(self) -> tuple[Metric, ...]:
+        """The figures of merit; the first one is what the result is judged by."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names behind class codes; empty where the target is a number."""
+        return ()
+
+    @abstractmethod
+    def decode(self, results: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+        """What a person reads of predictions: one dict of plain values per example."""
+
+    # --- to ship it ------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """All that `fit` found, as plain JSON values: with the weights it makes a bundle."""
+
+    @abstractmethod
+    def load_state(self, state: Mapping[str, Any]) -> None: ...
