@@ -1,0 +1,274 @@
+"""The recipe: one typed document that reproduces a run. YAML, command line and Python are spellings of it.
+
+A knob is a field that may be turned: its bounds, scale and the problem that it addresses are declared with the field.
+This module does not import torch: a run folder with its recipe must exist long before torch is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from orthogon.errors import RecipeError, nearest
+
+VERSION = 1
+
+Problem = Literal["train fit", "dev fit", "test fit", "real world", "speed", "none"]
+
+
+def knob(
+    default: Any,
+    line: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+    scale: Literal["linear", "log"] = "linear",
+    problem: Problem | tuple[Problem, ...] = "none",
+    live: bool = False,
+) -> Any:
+    """A field of the recipe.
+
+    line:    one line of what it is, shown by `--help` and `orthogon list knobs`.
+    low, high, above: inclusive bounds, and an exclusive lower bound.
+    scale:   how a search should step through it.
+    problem: what turning it addresses (row 14.01).
+    live:    whether it may change during a run.
+    """
+    problems = (problem,) if isinstance(problem, str) else problem
+    return Field(
+        default=default, description=line, ge=low, le=high, gt=above,
+        json_schema_extra={"scale": scale, "problem": list(problems), "live": live},
+    )
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, frozen=False)
+
+
+class DataSettings(Section):
+    """What is read, and as what."""
+
+    source: str | None = knob(None, "path or public name of the data; the bundled digits when left out")
+    target: str | list[str] | None = knob(None, "column to learn; several make a multilabel or vector target")
+    types: dict[str, Literal["number", "category", "text", "image", "date", "ignore"]] = knob(
+        {}, "column -> number, category, text, image, date or ignore, where the inferred type is wrong"
+    )
+    columns: list[str] | None = knob(None, "names of the columns, for tables without a header")
+    header: bool = knob(True, "whether a table's first row names the columns")
+    group: str | None = knob(None, "column whose equal values must stay on one side of a split")
+    source_column: str | None = knob(None, "column that names the distribution each example comes from")
+    weight: str | None = knob(None, "column that says how much each example counts")
+    image_size: int | None = knob(None, "side in pixels that pictures are brought to", low=8, high=1024,
+                                  problem="train fit")
+    fit: Literal["crop", "letterbox", "stretch"] = knob("crop", "how pictures of other shapes are made square")
+    channels: Literal[1, 3] | None = knob(None, "1 = grey, 3 = colour; left out: as the pictures are")
+    skip_bad: bool = knob(False, "leave unreadable files out (they are listed) instead of refusing")
+
+
+class SplitSettings(Section):
+    """Which example serves for what."""
+
+    seed: int = knob(0, "seed of the split", low=0)
+    train: float | int | None = knob(None, "share (below 1) or number of examples to train on", above=0)
+    dev: float | int | None = knob(None, "share or number of examples to choose by", above=0, problem="test fit")
+    test: float | int | None = knob(None, "share or number of examples for the sealed check", low=0)
+    train_dev: float | int | None = knob(None, "share or number held out from the training distribution", low=0)
+    by: Literal["random", "time"] = knob("random", "random (shuffled, stratified) or time (oldest train)")
+    time_column: str | None = knob(None, "date column that orders a split by time")
+    stratify: bool = knob(True, "keep the share of each class alike in all parts")
+    target_source: str | None = knob(None, "source that dev and test are taken from: the distribution that matters",
+                                     problem="real world")
+    target_train: float = knob(0.0, "share of that source kept as a reserve for training", low=0, high=1,
+                               problem="real world")
+    folds: int | None = knob(None, "k-fold: every example but test serves as dev once", low=2, high=100,
+                             problem="test fit")
+
+
+class TaskSettings(Section):
+    """What is learnt."""
+
+    name: str | None = knob(None, "classify, regress, multilabel, …; left out: from the target column")
+    class_weights: Literal["none", "balanced"] | dict[str, float] = knob(
+        "none", "weight of each class in the loss: none, balanced, or class -> weight", problem="real world"
+    )
+    label_smoothing: float = knob(0.0, "share of the label spread over all classes", low=0, high=0.9,
+                                  problem="dev fit")
+    loss: Literal["squared", "absolute", "huber"] = knob("squared", "loss of regress", problem="real world")
+    positive: str | None = knob(None, "the class that precision, recall and ROC AUC of two classes speak of")
+
+
+class ModelSettings(Section):
+    """The network."""
+
+    name: str | None = knob(None, "a name (`orthogon list models`), file.py:Class, or timm:NAME", problem="train fit")
+    options: dict[str, Any] = knob({}, "options of that model, e.g. {hidden: [256, 128], dropout: 0.2}",
+                                   problem="train fit")
+    source_hash: str | None = knob(None, "SHA-256 of file.py, written by the run")
+
+
+class ParameterRule(Section):
+    """Rate and decay for the parameters whose names match."""
+
+    pattern: str = knob(..., "shell pattern on parameter names, e.g. 'head.*'")
+    lr: float | None = knob(None, "learning rate factor for them", low=0, scale="log")
+    weight_decay: float | None = knob(None, "weight decay for them", low=0, scale="log")
+
+
+class TrainSettings(Section):
+    """How it is learnt."""
+
+    seed: int = knob(0, "seed of initial weights, order, dropout and augmentation", low=0)
+    epochs: int | None = knob(None, "passes over the train set", low=1, high=1_000_000, problem="train fit")
+    minutes: float | None = knob(None, "time to spend; resolved into steps before the first", above=0,
+                                 problem="train fit")
+    steps: int | None = knob(None, "number of steps; written by the run when minutes are given", low=1)
+    batch_size: int | None = knob(None, "examples per step", low=1, high=65_536, scale="log", problem="train fit")
+    micro_batch_size: int | None = knob(None, "examples at once in memory; gradients add up to the batch", low=1,
+                                        scale="log", problem="speed")
+    optimizer: str = knob("adamw", "sgd, momentum, adam, adamw or rmsprop", problem="train fit")
+    lr: float | None = knob(None, "learning rate at its highest", above=0, high=100, scale="log",
+                            problem="train fit", live=True)
+    momentum: float = knob(0.9, "of momentum; the first beta of Adam; 0 turns it off", low=0, high=0.9999,
+                           problem="train fit", live=True)
+    beta2: float = knob(0.999, "decay of the second moment of Adam and RMSprop", low=0, high=0.999999,
+                        problem="train fit")
+    epsilon: float = knob(1e-8, "added to the denominator of Adam and RMSprop", above=0, scale="log")
+    nesterov: bool = knob(False, "Nesterov's form of momentum", problem="train fit")
+    weight_decay: float = knob(0.01, "decay of weights, not of biases and norms", low=0, high=10, scale="log",
+                               problem="dev fit", live=True)
+    parameter_rules: list[ParameterRule] = knob([], "patterns of parameter names with rate and decay of their own",
+                                                problem="train fit")
+    schedule: str = knob("one_cycle", "constant, cosine, one_cycle, step or plateau", problem="train fit")
+    warmup: float = knob(0.25, "share of the steps in which the rate rises (one_cycle), or of a linear warm-up before "
+                         "the others", low=0, high=0.9, problem="train fit")
+    schedule_factor: float = knob(0.1, "what step and plateau multiply the rate by", above=0, high=1,
+                                  problem="train fit")
+    schedule_epochs: int = knob(10, "epochs between the drops of step; patience of plateau", low=1,
+                                problem="train fit")
+    clip_norm: float | None = knob(None, "largest norm of the whole gradient", above=0, scale="log",
+                                   problem="train fit", live=True)
+    clip_value: float | None = knob(None, "largest size of each component of the gradient", above=0, scale="log",
+                                    problem="train fit", live=True)
+    ema: float = knob(0.0, "decay of an average of the weights that is used in evaluation; 0 = none", low=0,
+                      high=0.99999, problem="dev fit")
+    augment: list[Literal["flip", "shift"]] = knob([], "changes to training pictures: flip, shift", problem="dev fit")
+    early_stopping: int | None = knob(None, "stop after so many epochs without a better dev score", low=1,
+                                      problem=("train fit", "dev fit"))
+    keep_best: bool = knob(False, "end with the weights of the best epoch on dev, not the last",
+                           problem=("train fit", "dev fit"))
+    sync_batch_norm: bool = knob(False, "batch statistics over all ranks", problem="train fit")
+    device: str = knob("auto", "auto, cpu, cuda or mps", problem="speed")
+    precision: Literal["auto", "fp32", "bf16"] = knob("auto", "fp32, or bf16 autocast where the hardware has it",
+                                                      problem="speed")
+    channels_last: bool | None = knob(None, "memory layout of pictures; left out: by hardware", problem="speed")
+    fused: bool | None = knob(None, "fused optimizer; left out: where there is one", problem="speed")
+    compile: bool = knob(False, "torch.compile the model", problem="speed")
+    threads: int | None = knob(None, "CPU threads; left out: by hardware and model size", low=1, high=1024,
+                               problem="speed")
+    deterministic: bool = knob(False, "bit-identical also on a GPU, at some cost", problem="speed")
+    checkpoint_steps: int | None = knob(None, "steps between checkpoints; left out: about every minute", low=1)
+    evaluate_every: int = knob(1, "epochs between looks at dev", low=1)
+    refit: bool = knob(False, "after evaluation train once more on all parts but test, and ship that")
+
+
+class Recipe(Section):
+    """A whole run. Keys are flat: `train.lr`, `data.source`."""
+
+    version: int = VERSION
+    data: DataSettings = Field(default_factory=DataSettings)
+    split: SplitSettings = Field(default_factory=SplitSettings)
+    task: TaskSettings = Field(default_factory=TaskSettings)
+    model: ModelSettings = Field(default_factory=ModelSettings)
+    train: TrainSettings = Field(default_factory=TrainSettings)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], where: str = "recipe") -> Recipe:
+        """A recipe from nested values; RecipeError that names the key, what is wrong, and the nearest known key."""
+        if not isinstance(values, Mapping):
+            raise RecipeError("a recipe is a mapping of sections", where=where)
+        version = values.get("version", VERSION)
+        if isinstance(version, int) and version > VERSION:
+            raise RecipeError(
+                f"this recipe has version {version}, this Orthogon reads up to {VERSION}", where=where,
+                remedy="Install a newer Orthogon: pip install --upgrade orthogon",
+            )
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise _explained(error, where) from None
+
+    @classmethod
+    def read(cls, path: str | Path) -> Recipe:
+        """The recipe in a YAML file."""
+        path = Path(path)
+        try:
+            values = yaml.safe_load(path.read_text())
+        except FileNotFoundError:
+            raise RecipeError("there is no such recipe", where=str(path)) from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise RecipeError(f"not readable as YAML: {error}", where=str(path)) from None
+        return cls.from_dict(values or {}, where=str(path))
+
+    def with_values(self, values: Mapping[str, Any], where: str = "--set") -> Recipe:
+        """A copy with some flat keys (`train.lr`) set to other values."""
+        nested = self.model_dump()
+        for key, value in values.items():
+            section, _, name = key.partition(".")
+            if section not in nested or not isinstance(nested[section], dict) or name not in nested[section]:
+                remedy = nearest(key, [key for key, _ in flat_fields()])
+                raise RecipeError(f"there is no key {key!r}", where=where, remedy=remedy)
+            nested[section][name] = value
+        return Recipe.from_dict(nested, where=where)
+
+    def flat(self) -> dict[str, Any]:
+        """Flat key -> value."""
+        return {
+            f"{section}.{name}": value
+            for section, values in self.model_dump().items() if isinstance(values, dict)
+            for name, value in values.items()
+        }
+
+    def to_yaml(self) -> str:
+        """YAML that `read` gives back as an equal recipe; fields left at None are not written."""
+        return yaml.safe_dump(self.model_dump(exclude_none=True), sort_keys=False, allow_unicode=True)
+
+
+def flat_fields() -> Iterator[tuple[str, Any]]:
+    """(flat key, pydantic field) of every knob."""
+    for section, field in Recipe.model_fields.items():
+        settings = field.annotation
+        if isinstance(settings, type) and issubclass(settings, Section):
+            for name, inner in settings.model_fields.items():
+                yield f"{section}.{name}", inner
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """'train.lr=0.01' -> ("train.lr", 0.01), the value read as YAML."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise RecipeError(f"{text!r} is not KEY=VALUE", where="--set", remedy="For example: --set train.lr=0.01")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"the value is not readable as YAML: {error}", where=f"--set {key}") from None
+    if isinstance(parsed, str):
+        try:  # YAML reads 1e-3 as a string
+            parsed = float(parsed)
+        except ValueError:
+            pass
+    return key.strip(), parsed
+
+
+def _explained(error: ValidationError, where: str) -> RecipeError:
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    key = ".".join(path)
+    if first["type"] == "extra_forbidden":
+        known = [k for k, _ in flat_fields()] if len(path) > 1 else list(Recipe.model_fields)
+        return RecipeError(f"there is no key {key!r}", where=where, remedy=nearest(key, known))
+    return RecipeError(f"{first['msg']}; got {first['input']!r}", where=f"{where}: {key}")
