@@ -1,1 +1,47 @@
-"""Estimates with intervals, paired comparisons, sample sizes. NumPy and SciPy only; usable alone."""
+"""Estimates, intervals, paired comparisons, bootstrap and sample sizes."""
+
+from orthogon.stats.bootstrap import bootstrap, bootstrap_mean, bootstrap_moments, estimate_score
+from orthogon.stats.confusion import (
+    accuracy,
+    balanced_accuracy,
+    bootstrap_confusion,
+    confusion_counts,
+    f1,
+    macro_f1,
+    precision,
+    recall,
+    weighted_f1,
+)
+from orthogon.stats.estimate import Estimate
+from orthogon.stats.intervals import newcombe, rate, wilson
+from orthogon.stats.paired import PairedComparison, compare_paired, compare_paired_values, tango
+from orthogon.stats.roc import roc_auc
+from orthogon.stats.sizes import detectable_difference, examples_needed, examples_needed_paired
+
+__all__ = [
+    "Estimate",
+    "PairedComparison",
+    "accuracy",
+    "balanced_accuracy",
+    "bootstrap",
+    "bootstrap_confusion",
+    "bootstrap_mean",
+    "bootstrap_moments",
+    "compare_paired",
+    "compare_paired_values",
+    "confusion_counts",
+    "detectable_difference",
+    "estimate_score",
+    "examples_needed",
+    "examples_needed_paired",
+    "f1",
+    "macro_f1",
+    "newcombe",
+    "precision",
+    "rate",
+    "recall",
+    "roc_auc",
+    "tango",
+    "weighted_f1",
+    "wilson",
+]
