@@ -92,11 +92,26 @@ class CategoryColumn(Column):
 
     @classmethod
     def from_values(cls, values: Sequence[Any]) -> CategoryColumn:
-        """Levels in natural order: numbers as numbers, everything else as text. None = missing."""
-        present = {str(value) for value in values if value is not None}
+        """Levels in natural order: numbers as numbers, everything else as text. None and NaN = missing."""
+        if isinstance(values, np.ndarray) and values.dtype.kind in "biufU":
+            return cls._from_array(values)
+        present = {str(value) for value in values if value is not None and value == value}  # NaN is unequal to itself
         levels = sorted(present, key=_natural)
         code = {level: i for i, level in enumerate(levels)}
-        return cls(np.array([-1 if v is None else code[str(v)] for v in values], dtype=np.int32), levels)
+        missing = lambda value: value is None or value != value  # noqa: E731
+        return cls(np.array([-1 if missing(v) else code[str(v)] for v in values], dtype=np.int32), levels)
+
+    @classmethod
+    def _from_array(cls, values: np.ndarray) -> CategoryColumn:
+        known = ~np.isnan(values) if values.dtype.kind == "f" else np.ones(len(values), dtype=bool)
+        distinct, codes = np.unique(values[known], return_inverse=True)
+        names = [str(value) for value in distinct.tolist()]
+        order = sorted(range(len(names)), key=lambda i: _natural(names[i]))
+        rank = np.empty(len(names), dtype=np.int32)
+        rank[order] = np.arange(len(names), dtype=np.int32)
+        out = np.full(len(values), -1, dtype=np.int32)
+        out[known] = rank[codes.reshape(-1)] if len(names) else -1
+        return cls(out, [names[i] for i in order])
 
     def __len__(self) -> int:
         return len(self.codes)

@@ -41,8 +41,8 @@ def bootstrap(
     replicates: memory stays under 200 MB whatever their number.
     Raises DataError where n = 0. Where the statistic does not vary, or is undefined in over 5 % of the
     replicates, the ends are NaN and `method` says why.
-    Source: Efron (1987), "Better bootstrap confidence intervals", JASA 82; beyond 500 units the jackknife leaves
-    out blocks.
+    Source: Efron (1987), "Better bootstrap confidence intervals", JASA 82; beyond 500 units the jackknife
+    leaves out blocks.
     """
     _not_empty(n)
     codes = np.arange(n) if groups is None else group_codes(groups, n)

@@ -1,7 +1,7 @@
 """Metrics of a confusion matrix (rows: truth, columns: prediction) or of a stack of them, with intervals.
 
-A class that never occurs, or is never predicted, has an undefined recall or precision: it counts as 0 where it
-occurs in the truth or the predictions, and is left out of an average where it occurs in neither (as in
+A class that never occurs, or is never predicted, has an undefined recall or precision: it counts as 0 where
+it occurs in the truth or the predictions, and is left out of an average where it occurs in neither (as in
 scikit-learn).
 """
 
@@ -34,8 +34,8 @@ def bootstrap_confusion(
 
     matrix:    K × K counts. statistic: (m × K × K) matrices -> (m,) values, e.g. `macro_f1` or
                `lambda c: precision(c)[:, 3]`.
-    Cost does not depend on n. With over 10,000 filled cells fewer replicates (at least 400) are drawn; with over
-    2,000 the interval is bias-corrected without acceleration; `method` says so.
+    Cost does not depend on n. With over 10,000 filled cells fewer replicates (at least 400) are drawn; with
+    over 2,000 the interval is bias-corrected without acceleration; `method` says so.
     Source: Efron (1987), JASA 82.
     """
     counts = _checked(matrix)

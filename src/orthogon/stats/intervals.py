@@ -43,7 +43,7 @@ def wilson(successes: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> tupl
 def newcombe(
     k1: ArrayLike, n1: ArrayLike, k2: ArrayLike, n2: ArrayLike, confidence: float = 0.95
 ) -> tuple[Floats, Floats, Floats]:
-    """The difference p2 - p1 of two independent rates with its hybrid score interval: (difference, low, high).
+    """The difference p2 - p1 of independent rates with its hybrid score interval: (difference, low, high).
 
     k1, n1, k2, n2: successes and sizes, numbers or arrays. An empty set gives NaN and the whole of [-1, 1].
     Source: Newcombe (1998), "Interval estimation for the difference between independent proportions",

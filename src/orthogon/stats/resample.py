@@ -63,17 +63,6 @@ class Replicates:
         low, high = np.quantile(self.drawn[np.isfinite(self.drawn)], levels)
         return float(low), float(high)
 
-    def p_value(self, null: float = 0.0) -> float:
-        """Two-sided: the level at which the BCa interval would touch `null`; at least 1 / (replicates + 1)."""
-        drawn = self.drawn[np.isfinite(self.drawn)]
-        share = (np.sum(drawn < null) + 0.5 * np.sum(drawn == null)) / drawn.size
-        if share <= 0 or share >= 1:
-            return 1 / (drawn.size + 1)
-        bias = self._bias()
-        gap = ndtri(share) - bias
-        z = gap / np.maximum(1 + (self.accelerated or 0.0) * gap, 1e-3) - bias
-        return float(max(min(1.0, 2 * ndtr(-abs(z))), 1 / (drawn.size + 1)))
-
     def method(self, over: str) -> str:
         sort = "bias-corrected percentile" if self.accelerated is None else "BCa"
         return f"bootstrap over {over} ({sort}, {self.drawn.size:,} replicates)"

@@ -18,7 +18,7 @@ def examples_needed(error: float, difference: float, power: float = 0.8, confide
     """Examples in each of two independent sets, to tell an error rate from one that differs by `difference`.
 
     difference: signed: 0.02 against error 0.05 asks for 5 % against 7 %, -0.02 for 5 % against 3 %.
-    Source: Fleiss, Levin & Paik (2003), "Statistical Methods for Rates and Proportions", eq. 4.14, rounded up.
+    Source: Fleiss, Levin & Paik (2003), "Statistical Methods for Rates and Proportions", eq. 4.14.
     """
     return ceil(_independent(error, difference, power, confidence))
 

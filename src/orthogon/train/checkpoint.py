@@ -71,14 +71,22 @@ class Checkpoints:
         """Write, flush, rename; what was there before stays until the new one is whole."""
         return self._write(f"{step:08d}", tree)
 
-    def save_best(self, tree: Tree) -> Path:
-        return self._write("best", tree)
+    def save_best(self, step: int, tree: Tree) -> Path:
+        """The checkpoint of the best epoch so far; the one before it goes when the new one is whole."""
+        written = self._write(f"best-{step:08d}", tree)
+        for older in self.folder.glob("best-*.json"):
+            if older != written:
+                self._remove(older.stem)
+        return written
 
     def prune(self, keep: int = 2) -> None:
         """Remove all numbered checkpoints but the newest ones."""
         for step in self.steps()[:-keep]:
-            for ending in ("json", "safetensors"):  # the JSON first: without it the rest does not count
-                (self.folder / f"{step:08d}.{ending}").unlink(missing_ok=True)
+            self._remove(f"{step:08d}")
+
+    def _remove(self, name: str) -> None:
+        for ending in ("json", "safetensors"):  # the JSON first: without it the rest does not count
+            (self.folder / f"{name}.{ending}").unlink(missing_ok=True)
 
     def steps(self) -> list[int]:
         """The steps of which there are checkpoints, ascending."""
@@ -93,13 +101,14 @@ class Checkpoints:
                 self.report(f"{error.what} ({error.where}); going back to the checkpoint before it")
         return None
 
-    def load_best(self) -> Tree | None:
-        return self._read("best") if (self.folder / "best.json").exists() else None
+    def load_best(self, step: int) -> Tree:
+        """The checkpoint of the best epoch; RunError where it is missing or damaged."""
+        return self._read(f"best-{step:08d}")
 
     def _write(self, name: str, tree: Tree) -> Path:
         tensors, plain = flatten(tree)
-        data = save({path: tensor.detach().cpu().contiguous().clone() if tensor.untyped_storage().nbytes()
-                     != tensor.nbytes else tensor.detach().cpu().contiguous() for path, tensor in tensors.items()})
+        # Copies, since safetensors refuses tensors that share memory (tied weights, views).
+        data = save({path: tensor.detach().cpu().contiguous().clone() for path, tensor in tensors.items()})
         document = {"format": 1, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "tree": plain}
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
