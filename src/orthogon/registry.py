@@ -108,10 +108,10 @@ optimizers = Registry(
 schedules = Registry(
     "schedule",
     (
-        Entry("constant", "orthogon.optim.schedules:constant", "the rate stays as it is"),
-        Entry("cosine", "orthogon.optim.schedules:cosine", "half a cosine from the rate to zero"),
-        Entry("one_cycle", "orthogon.optim.schedules:one_cycle", "up to the rate over the first part, then down to zero"),
-        Entry("step", "orthogon.optim.schedules:step", "times a factor every so many epochs"),
-        Entry("plateau", "orthogon.optim.schedules:plateau", "times a factor when the dev score stops improving"),
+        Entry("constant", "orthogon.optim.schedules:Constant", "the rate stays as it is"),
+        Entry("cosine", "orthogon.optim.schedules:Cosine", "half a cosine from the rate to zero"),
+        Entry("one_cycle", "orthogon.optim.schedules:OneCycle", "up to the rate over the first part, then down to zero"),
+        Entry("step", "orthogon.optim.schedules:Staircase", "times a factor every so many epochs"),
+        Entry("plateau", "orthogon.optim.schedules:Plateau", "times a factor when the dev score stops improving"),
     ),
 )

@@ -144,8 +144,8 @@ class TrainSettings(Section):
     parameter_rules: list[ParameterRule] = knob([], "patterns of parameter names with rate and decay of their own",
                                                 problem="train fit")
     schedule: str = knob("one_cycle", "constant, cosine, one_cycle, step or plateau", problem="train fit")
-    warmup: float = knob(0.25, "share of the steps in which the rate rises (one_cycle), or of a linear warm-up before "
-                         "the others", low=0, high=0.9, problem="train fit")
+    warmup: float | None = knob(None, "share of the steps in which the rate rises; left out: 0.25 of one_cycle, "
+                                "0 of the others", low=0, high=0.9, problem="train fit")
     schedule_factor: float = knob(0.1, "what step and plateau multiply the rate by", above=0, high=1,
                                   problem="train fit")
     schedule_epochs: int = knob(10, "epochs between the drops of step; patience of plateau", low=1,
