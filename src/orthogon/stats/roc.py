@@ -21,8 +21,8 @@ def roc_auc(score: ArrayLike, label: ArrayLike, *, confidence: float = 0.95) -> 
     score: n numbers, higher = more positive. label: n booleans or 0/1.
     NaN where one of the two classes is absent; DataError on NaN scores or other labels.
     Sources: DeLong, DeLong & Clarke-Pearson (1988), in the rank form of Sun & Xu (2014), on the logit scale.
-    Where the variance is zero (perfect separation, or a class of one): Newcombe (2006), Statistics in Medicine
-    25, part 2, method 5.
+    Where the variance is zero (perfect separation, or a class of one): Newcombe (2006), Statistics in
+    Medicine 25, part 2, method 5.
     """
     scores, positive = _checked(score, label)
     m, k = int(positive.sum()), int((~positive).sum())
