@@ -7,8 +7,6 @@ generator is seeded with the key before the step and put back afterwards. The de
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import blake2b
 
 import torch
@@ -40,27 +38,30 @@ class Draw:
         return generator(self.seed, purpose, self.epoch, self.step, self.device)
 
 
-def _default_generator(device: torch.device) -> torch.Generator:
-    if device.type == "cuda":
-        torch.cuda.init()
-        index = device.index if device.index is not None else torch.cuda.current_device()
-        return torch.cuda.default_generators[index]
-    return torch.default_generator
+def _cuda_generator(device: torch.device) -> torch.Generator:
+    index = device.index if device.index is not None else torch.cuda.current_device()
+    return torch.cuda.default_generators[index]
 
 
-@contextmanager
-def module_randomness(seed: int, purpose: str, epoch: int = 0, step: int = 0,
-                      device: torch.device | None = None) -> Iterator[None]:
-    """Within the block, what modules draw from torch's default generator is keyed; after it, all is as it was."""
-    generators = [torch.default_generator]
-    if device is not None and device.type == "cuda":
-        generators.append(_default_generator(device))
-    before = [each.get_state() for each in generators]
-    seed_value = key(seed, purpose, epoch, step)
-    for each in generators:
-        each.manual_seed(seed_value)
-    try:
-        yield
-    finally:
-        for each, state in zip(generators, before):
+class ModuleRandomness:
+    """Within the block, what modules draw from torch's default generators is keyed; after it, all is as it was.
+
+    draw:  names the step. part: which share of the batch, where it is split.
+    """
+
+    __slots__ = ("generators", "seed", "states")
+
+    def __init__(self, draw: Draw, part: str) -> None:
+        self.generators = [torch.default_generator]
+        if draw.device.type == "cuda":
+            self.generators.append(_cuda_generator(draw.device))
+        self.seed = key(draw.seed, "modules" + part, draw.epoch, draw.step)
+
+    def __enter__(self) -> None:
+        self.states = [each.get_state() for each in self.generators]
+        for each in self.generators:
+            each.manual_seed(self.seed)
+
+    def __exit__(self, *_: object) -> None:
+        for each, state in zip(self.generators, self.states):
             each.set_state(state)

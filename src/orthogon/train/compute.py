@@ -1,0 +1,148 @@
+"""How the numbers are crunched: device, precision, memory layout, threads. Resolved once, from facts."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from orthogon.errors import RecipeError
+from orthogon.train.recipe import TrainSettings
+
+# Below so many multiply-adds a step, a second thread costs more in waiting than it saves (2-core Xeon, 2026).
+THREADS_FROM = 20_000_000
+# Below so many multiply-adds a step, converting to bf16 costs more than its matrix unit saves (same machine).
+BF16_FROM = 500_000_000
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A resolved way to compute.
+
+    autocast: the type of matrix work, or None for float32 throughout.
+    """
+
+    device: torch.device
+    autocast: torch.dtype | None = None
+    channels_last: bool = False
+    threads: int = 1
+
+    def exact(self) -> Compute:
+        """The same in float32: what evaluations that people read are computed in."""
+        return replace(self, autocast=None)
+
+    def place(self, model: nn.Module) -> nn.Module:
+        """The model on the device, in the layout."""
+        if self.channels_last:
+            return model.to(self.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        return model.to(self.device)
+
+    def lay_out(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Pictures in the layout of the model; everything else as it is."""
+        if not self.channels_last:
+            return inputs
+        return tuple(
+            each.contiguous(memory_format=torch.channels_last) if each.ndim == 4 else each for each in inputs
+        )
+
+    def precision(self) -> AbstractContextManager[object]:
+        if self.autocast is None:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self.autocast)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What the choice depends on: multiply-adds of one training example forward, the batch, and whether it has pictures."""
+
+    multiply_adds: int
+    batch_size: int
+    pictures: bool
+
+    @property
+    def per_step(self) -> int:
+        return self.multiply_adds * self.batch_size
+
+
+def resolve_device(name: str) -> torch.device:
+    """'auto' -> the GPU where there is one; RecipeError where the named device is not there."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise RecipeError(f"{name!r} is not a device", remedy="Known: cpu, cuda, cuda:1, mps.") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise RecipeError("this machine has no CUDA GPU that torch can use", where="train.device",
+                          remedy="Use --device cpu, or install a CUDA build of torch.")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise RecipeError("this machine has no Metal GPU that torch can use", where="train.device",
+                          remedy="Use --device cpu.")
+    return device
+
+
+def has_fast_bf16(device: torch.device) -> bool:
+    """Whether bf16 matrix work is done by hardware, not emulated."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device)[0] >= 8
+    if device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("amx_bf16") or capabilities.get("amx") or capabilities.get("avx512_bf16"))
+    return False
+
+
+def resolve(settings: TrainSettings, work: Workload) -> tuple[TrainSettings, list[str]]:
+    """The settings with device, precision, layout, threads and fusion filled in, and the reasons in words.
+
+    What the user set stays. Decided by facts about hardware and size alone: nothing is timed here.
+    """
+    device = resolve_device(settings.device)
+    resolved, reasons = {"device": str(device)}, []
+    if settings.precision == "auto":
+        fast = has_fast_bf16(device)
+        large = work.per_step >= BF16_FROM or device.type == "cuda"
+        resolved["precision"] = "bf16" if fast and large else "fp32"
+        if fast and not large:
+            reasons.append("bf16 does not pay at this size")
+        elif not fast:
+            reasons.append("no bf16 in this hardware")
+    if settings.channels_last is None:
+        resolved["channels_last"] = work.pictures and device.type in ("cpu", "cuda")
+    if settings.fused is None:
+        resolved["fused"] = device.type in ("cpu", "cuda") and settings.optimizer != "rmsprop"
+    if settings.threads is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        world = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        resolved["threads"] = 1 if work.per_step < THREADS_FROM else max(1, cores // world)
+        if resolved["threads"] == 1 and cores > 1:
+            reasons.append("one thread: steps this small only wait for a second")
+    return settings.model_copy(update=resolved), reasons
+
+
+def compute_of(settings: TrainSettings) -> Compute:
+    """The Compute that resolved settings describe. Sets the number of threads of this process."""
+    device = resolve_device(settings.device)
+    threads = settings.threads or torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(threads)
+    if settings.deterministic:
+        torch.use_deterministic_algorithms(True, warn_only=False)
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    autocast = torch.bfloat16 if settings.precision == "bf16" else None
+    return Compute(device, autocast, bool(settings.channels_last), threads)
+
+
+def sentence(settings: TrainSettings, reasons: list[str]) -> str:
+    """One line for people: what was chosen and why."""
+    parts = [str(settings.precision), settings.device if settings.device != "cpu" else
+             f"{settings.threads} thread{'s' if settings.threads != 1 else ''}"]
+    if settings.channels_last:
+        parts.append("channels last")
+    if settings.compile:
+        parts.append("compiled")
+    return ", ".join(parts) + (f" ({'; '.join(reasons)})" if reasons else "")

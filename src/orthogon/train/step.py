@@ -1,0 +1,237 @@
+"""How one batch changes the parameters."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from orthogon import registry
+from orthogon.errors import RecipeError
+from orthogon.optim.average import WeightAverage
+from orthogon.optim.groups import Rule, parameter_groups
+from orthogon.optim.schedules import Schedule, Timeline
+from orthogon.train.checkpoint import Tree, copy_tree
+from orthogon.train.compute import Compute
+from orthogon.train.randomness import Draw, ModuleRandomness
+from orthogon.train.ranks import Ranks
+from orthogon.train.recipe import TrainSettings
+from orthogon.train.task import Batch, Loss, Task
+
+
+class Step(ABC):
+    """One change of the parameters. Owns all that it changes: optimizers, chains, averages, carried state.
+
+    exact:      the same seed gives the same bits.
+    rank_aware: gives the same result when its batch is shared among ranks.
+    compilable: the model may be wrapped by torch.compile.
+    """
+
+    exact: ClassVar[bool] = True
+    rank_aware: ClassVar[bool] = False
+    compilable: ClassVar[bool] = False
+
+    @abstractmethod
+    def __call__(self, rows: Tensor, draw: Draw) -> Tensor:
+        """Change the parameters by one batch (this rank's share); the loss, detached, as a scalar on the device."""
+
+    @abstractmethod
+    def model(self) -> nn.Module:
+        """The model as it is trained, without wrappers."""
+
+    def evaluation_model(self) -> nn.Module:
+        """The model whose results count: an average of weights where one is kept."""
+        return self.model()
+
+    def rate(self) -> float:
+        """The learning rate of the last step, for people to see; NaN where there is none."""
+        return math.nan
+
+    def observe(self, score: float) -> None:
+        """Told the dev score after each evaluation, higher is better."""
+
+    @abstractmethod
+    def state(self) -> Tree:
+        """Everything that must be there again to go on bit for bit, the model's weights included."""
+
+    @abstractmethod
+    def load_state(self, state: Tree) -> None: ...
+
+
+class GradientStep(Step):
+    """A step down the gradient of the task's loss.
+
+    The order within a step: gradients of all micro-batches are added (and averaged over ranks by DDP), then clipped by
+    value, then by norm, then the optimizer moves, then the average of weights follows. There is no gradient scaler,
+    since bf16 has the range of float32; so there is nothing to unscale before clipping.
+    """
+
+    rank_aware = True
+    compilable = True
+
+    def __init__(
+        self, task: Task, model: nn.Module, settings: TrainSettings, compute: Compute, timeline: Timeline,
+        ranks: Ranks | None = None,
+    ) -> None:
+        ranks = ranks or Ranks()
+        _check_decomposes(task, settings, ranks)
+        self.task, self.compute, self.ranks = task, compute, ranks
+        self.plain = compute.place(model)
+        self.trained = ranks.wrap(torch.compile(self.plain) if settings.compile else self.plain)  # type: ignore[arg-type]
+        self.micro = settings.micro_batch_size
+        self.clip_norm, self.clip_value = settings.clip_norm, settings.clip_value
+        self.optimizer = build_optimizer(self.plain, settings)
+        self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.schedule: Schedule = registry.schedules.load(settings.schedule)(timeline)
+        self.average = WeightAverage(self.plain, settings.ema) if settings.ema else None
+        self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.carried: Any = None
+        self.steps = 0
+
+    def __call__(self, rows: Tensor, draw: Draw) -> Tensor:
+        factor = self.schedule(self.steps)
+        for group, rate in zip(self.optimizer.param_groups, self.base_rates):
+            group["lr"] = rate * factor
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.gradient(rows, draw)
+        if self.clip_value is not None:
+            torch.nn.utils.clip_grad_value_(self.parameters, self.clip_value)
+        if self.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
+        self.optimizer.step()
+        if self.average is not None:
+            self.average.update()
+        self.steps += 1
+        return loss
+
+    def gradient(self, rows: Tensor, draw: Draw) -> Tensor:
+        """Leave the gradient of the mean loss over the whole batch, all ranks' shares together, in the parameters."""
+        if self.ranks.world == 1 and (self.micro is None or len(rows) <= self.micro):
+            with ModuleRandomness(draw, ""):
+                loss = self._loss(self.task.batch(rows, draw))
+                total = _total(loss, {part.name: part.count for part in loss.parts})
+                total.backward()
+            self.carried = loss.carried
+            return total.detach()
+        return self._added_gradient(rows, draw)
+
+    def _added_gradient(self, rows: Tensor, draw: Draw) -> Tensor:
+        pieces = rows.split(self.micro or max(1, len(rows)))
+        batches = [self.task.batch(piece, draw) for piece in pieces]
+        counts = self._counts(batches)
+        added = torch.zeros((), device=self.compute.device)
+        for i, batch in enumerate(batches):
+            last = i == len(batches) - 1
+            with self._synchronized(last), ModuleRandomness(draw, f"{self.ranks.rank}/{i}"):
+                loss = self._loss(batch)
+                total = _total(loss, counts)
+                # DDP averages over ranks; the counts are already those of all ranks.
+                (total * self.ranks.world).backward()
+            self.carried = loss.carried
+            added += total.detach()
+        return added
+
+    def _counts(self, batches: list[Batch]) -> dict[str, float]:
+        each = [self.task.counts(batch) for batch in batches]
+        names = list(each[0])
+        summed = torch.tensor([sum(counts[name] for counts in each) for name in names], dtype=torch.float64)
+        if self.compute.device.type == "cuda":
+            summed = summed.to(self.compute.device)
+        return dict(zip(names, self.ranks.sum(summed).tolist()))
+
+    def _loss(self, batch: Batch) -> Loss:
+        batch = batch._replace(inputs=self.compute.lay_out(batch.inputs))
+        with self.compute.precision():
+            return self.task.loss(self.trained, batch, self.carried)
+
+    def _synchronized(self, last: bool) -> Any:
+        from contextlib import nullcontext
+
+        return nullcontext() if last or self.ranks.world == 1 else self.trained.no_sync()  # type: ignore[operator]
+
+    def model(self) -> nn.Module:
+        return self.plain
+
+    def evaluation_model(self) -> nn.Module:
+        return self.average.model if self.average else self.plain
+
+    def rate(self) -> float:
+        return self.optimizer.param_groups[0]["lr"]
+
+    def observe(self, score: float) -> None:
+        self.schedule.observe(score)
+
+    def state(self) -> Tree:
+        return {
+            "steps": self.steps,
+            "model": dict(self.plain.state_dict()),
+            "optimizer": self.optimizer.state_dict()["state"],
+            "schedule": self.schedule.state(),
+            "average": None if self.average is None else
+            {"model": dict(self.average.model.state_dict()), "updates": self.average.updates},
+            "carried": self.carried,
+        }
+
+    def load_state(self, state: Tree) -> None:
+        self.steps = state["steps"]
+        self.plain.load_state_dict(state["model"])
+        groups = self.optimizer.state_dict()["param_groups"]
+        # Copied, since optimizers keep the tensors that they are given and write into them.
+        self.optimizer.load_state_dict({"state": copy_tree(state["optimizer"]), "param_groups": groups})
+        self.schedule.load_state(state["schedule"])
+        if self.average is not None:
+            self.average.model.load_state_dict(state["average"]["model"])
+            self.average.updates = state["average"]["updates"]
+        self.carried = state["carried"]
+
+
+def _total(loss: Loss, counts: dict[str, float]) -> Tensor:
+    """The loss as one number, each part over the count of the whole batch."""
+    first, *rest = loss.parts
+    total = first.sum * (first.weight / max(counts[first.name], 1e-12))
+    for part in rest:
+        total = total + part.sum * (part.weight / max(counts[part.name], 1e-12))
+    return total
+
+
+def _check_decomposes(task: Task, settings: TrainSettings, ranks: Ranks) -> None:
+    split = settings.micro_batch_size is not None and (
+        settings.batch_size is None or settings.micro_batch_size < settings.batch_size
+    )
+    if not task.decomposes and (split or ranks.world > 1):
+        raise RecipeError(
+            f"the loss of {task.name} is not a sum over examples, so a batch of it cannot be split",
+            where="train.micro_batch_size" if split else "torchrun",
+            remedy="Give a batch that fits: set train.batch_size, leave train.micro_batch_size out, use one process.",
+        )
+
+
+def build_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
+    """The optimizer of the recipe, fused where torch has a fused form, decaying weights only."""
+    rules = [Rule(rule.pattern, rule.lr, rule.weight_decay) for rule in settings.parameter_rules]
+    try:
+        groups = parameter_groups(model, settings.weight_decay, rules)
+    except ValueError as error:
+        raise RecipeError(str(error), where="train.parameter_rules",
+                          remedy="`orthogon summary MODEL` lists the names.") from None
+    if not groups:
+        raise RecipeError("the model has no parameters to train", where="model")
+    if settings.lr is None:
+        raise RecipeError("no learning rate is set", where="train.lr", remedy="For example: --lr 0.001")
+    for group in groups:
+        group["lr"] = settings.lr * group.pop("lr_factor")
+        group.pop("names")
+    cls = registry.optimizers.load(settings.optimizer)
+    options: dict[str, Any] = {"fused": True} if settings.fused and settings.optimizer != "rmsprop" else {}
+    if settings.optimizer == "sgd":
+        return cls(groups, lr=settings.lr, **options)
+    if settings.optimizer == "momentum":
+        return cls(groups, lr=settings.lr, momentum=settings.momentum, nesterov=settings.nesterov, **options)
+    if settings.optimizer == "rmsprop":
+        return cls(groups, lr=settings.lr, alpha=settings.beta2, eps=settings.epsilon)
+    if settings.optimizer in ("adam", "adamw"):
+        return cls(groups, lr=settings.lr, betas=(settings.momentum, settings.beta2), eps=settings.epsilon, **options)
+    return cls(groups, lr=settings.lr)
