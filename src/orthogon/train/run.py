@@ -146,7 +146,11 @@ class Run:
             os.close(descriptor)
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl that count: a "resume" line at step s supersedes those of later steps before it."""
+        """The lines of metrics.jsonl that count: a "resume" line supersedes what earlier lines say of later steps.
+
+        It names the step and how many epochs were ended by then: an epoch that ended at that very step, but after
+        the checkpoint, is told again.
+        """
         lines: list[dict[str, Any]] = []
         try:
             raw = (self.path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
@@ -158,7 +162,8 @@ class Run:
             except json.JSONDecodeError:  # the half line of a killed process
                 continue
             if line["event"] == "resume":
-                lines = [kept for kept in lines if kept["step"] <= line["step"]]
+                lines = [kept for kept in lines if kept["step"] <= line["step"]
+                         and (kept["event"] != "epoch" or kept["epoch"] <= line["epoch"])]
             lines.append(line)
         return lines
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -18,6 +18,7 @@ from orthogon.train.rows import Rows
 if TYPE_CHECKING:
     from orthogon.data.dataset import Dataset, Finding
     from orthogon.train.randomness import Draw
+    from orthogon.train.recipe import DataSettings, TaskSettings
 
 
 class Batch(NamedTuple):
@@ -86,15 +87,15 @@ class Baseline(ABC):
 class Task(ABC):
     """What is to be learnt. Life: `fit` on train rows, `attach` data, then `batch`, `counts`, `loss`, `results`.
 
-    settings: the `task` section of the recipe.
+    settings: the `task` section of the recipe. data_settings: its `data` section. augment: its `train.augment`.
     decomposes: whether the loss is a sum over examples, so that batches may be split (accumulation, ranks).
     """
 
     name: ClassVar[str]
     decomposes: ClassVar[bool] = True
 
-    def __init__(self, settings: Any) -> None:
-        self.settings = settings
+    def __init__(self, settings: TaskSettings, data: DataSettings, augment: Sequence[str] = ()) -> None:
+        self.settings, self.data_settings, self.augment = settings, data, tuple(augment)
 
     # --- before the loop -------------------------------------------------------------------------------------
 

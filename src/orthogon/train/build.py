@@ -1,0 +1,110 @@
+"""From names in a recipe to tasks and models."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from orthogon import registry
+from orthogon.errors import RecipeError
+from orthogon.nn.spec import ModelSpec
+from orthogon.train.randomness import key
+from orthogon.train.recipe import ModelSettings, Recipe
+from orthogon.train.task import Task
+
+
+def build_task(recipe: Recipe) -> Task:
+    """The task that the recipe names, not yet fitted."""
+    if recipe.task.name is None:
+        raise RecipeError("no task is named", where="task.name", remedy="For example: --task classify")
+    return registry.tasks.load(recipe.task.name)(recipe.task, recipe.data, recipe.train.augment)
+
+
+def build_model(spec: ModelSpec, settings: ModelSettings, seed: int) -> nn.Module:
+    """The model that the settings name, its first weights drawn from (seed, "weights"); global state untouched."""
+    if settings.name is None:
+        raise RecipeError("no model is named", where="model.name", remedy="For example: --model mlp")
+    builder = _builder(settings, spec)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(key(seed, "weights"))
+        try:
+            return builder(**settings.options)
+        except TypeError as error:
+            raise RecipeError(f"{settings.name} does not take these options: {error}", where="model.options",
+                              remedy=f"It is built by {_signature(builder)}.") from error
+
+
+def source_hash(name: str) -> str | None:
+    """SHA-256 of the file behind `file.py:Class`; None for models known by name."""
+    path, _, _ = name.rpartition(":")
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path.endswith(".py") else None
+
+
+def _builder(settings: ModelSettings, spec: ModelSpec) -> Callable[..., nn.Module]:
+    name = str(settings.name)
+    if name.startswith("timm:"):
+        return _from_timm(name.removeprefix("timm:"), spec)
+    if name.rpartition(":")[0].endswith(".py"):
+        return _with_spec(_from_file(name, settings.source_hash), spec)
+    if name.endswith(".py"):
+        raise RecipeError(f"{name!r} names a file without a class", where="model.name", remedy=f"Use {name}:ClassName.")
+    entry = registry.models.entry(name)
+    missing = set(spec.kinds) - set(entry.kinds) if entry.kinds else set()
+    if missing:
+        raise RecipeError(
+            f"{name} takes {' and '.join(entry.kinds)} columns, this data has {' and '.join(spec.kinds)}",
+            where="model.name", remedy="`orthogon list models` shows what each takes; mlp takes all.",
+        )
+    return _with_spec(entry.load(), spec)
+
+
+def _with_spec(builder: Callable[..., nn.Module], spec: ModelSpec) -> Callable[..., nn.Module]:
+    """The builder with the spec filled in, where it asks for one."""
+    if "spec" not in inspect.signature(builder).parameters:
+        return builder
+
+    def built(**options: Any) -> nn.Module:
+        return builder(spec, **options)
+
+    built.__signature__ = inspect.signature(builder)  # type: ignore[attr-defined]
+    return built
+
+
+def _from_file(name: str, expected: str | None) -> Callable[..., nn.Module]:
+    path, _, attribute = name.rpartition(":")
+    if not Path(path).is_file():
+        raise RecipeError("there is no such file", where=path, remedy="Give --model path/to/file.py:ClassName.")
+    if expected and source_hash(name) != expected:
+        raise RecipeError("the file has changed since the run was made", where=path,
+                          remedy="Restore it, or train again with the new one.")
+    specification = importlib.util.spec_from_file_location(f"orthogon_user_{Path(path).stem}", path)
+    assert specification and specification.loader
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = module
+    specification.loader.exec_module(module)
+    if not hasattr(module, attribute):
+        raise RecipeError(f"there is no {attribute!r} in it", where=path)
+    return getattr(module, attribute)
+
+
+def _from_timm(name: str, spec: ModelSpec) -> Callable[..., nn.Module]:
+    try:
+        import timm  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        raise RecipeError("timm is not installed", where="model.name", remedy="pip install timm") from None
+    if spec.kinds != ("image",):
+        raise RecipeError("models of timm take pictures", where="model.name")
+    channels = spec.inputs[0].shape[0]
+    return lambda **options: timm.create_model(name, num_classes=spec.outputs, in_chans=channels, **options)
+
+
+def _signature(builder: Callable[..., Any]) -> str:
+    return f"{getattr(builder, '__name__', 'it')}{inspect.signature(builder)}"

@@ -1,0 +1,68 @@
+"""From a model to rows: one per example."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from orthogon.data.dataset import Dataset
+from orthogon.train.compute import Compute
+from orthogon.train.rows import Rows
+from orthogon.train.task import Task
+
+
+def predict(
+    task: Task, model: nn.Module, rows: np.ndarray, compute: Compute, batch_size: int = 512
+) -> dict[str, np.ndarray]:
+    """The task's per-example results for those rows of the attached data, in evaluation mode.
+
+    The mode of every module is as before afterwards, and nothing random is drawn.
+    """
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    collected: dict[str, list[Tensor]] = {}
+    try:
+        with torch.inference_mode(), compute.precision():
+            for chunk in torch.as_tensor(rows, dtype=torch.int64).to(compute.device).split(batch_size):
+                batch = task.batch(chunk)
+                batch = batch._replace(inputs=compute.lay_out(batch.inputs))
+                for name, value in task.results(model, batch).items():
+                    collected.setdefault(name, []).append(value.cpu())
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+    return {name: _array(torch.cat(parts)) for name, parts in collected.items()}
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
+def evaluate(
+    task: Task, model: nn.Module, data: Dataset, rows: np.ndarray, split: str, compute: Compute
+) -> Rows:
+    """Rows of the model on those rows of the attached data, in float32."""
+    return as_rows(task, data, rows, split, predict(task, model, rows, compute.exact()))
+
+
+def as_rows(task: Task, data: Dataset, rows: np.ndarray, split: str, results: Any) -> Rows:
+    """Per-example results, with the targets, ids, groups and sources of their rows."""
+    return Rows(
+        split=split,
+        ids=data.ids[rows],
+        values={"target": task.targets(rows), **results},
+        classes=task.classes,
+        group=None if data.group is None else data.group[rows],
+        source=None if data.source is None else data.source[rows],
+    )
+
+
+def metrics_document(task: Task, rows: Rows) -> dict[str, Any]:
+    """Metric -> Estimate as plain values, with its direction."""
+    return {
+        metric.name: {**metric.estimate(rows).to_dict(), "higher_is_better": metric.higher_is_better}
+        for metric in task.metrics
+    }

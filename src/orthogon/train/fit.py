@@ -1,0 +1,190 @@
+"""A recipe, a fitted task and rows in; a trained model out."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from orthogon import registry
+from orthogon.data.dataset import Dataset
+from orthogon.errors import RecipeError
+from orthogon.nn.cost import multiply_adds, parameter_count
+from orthogon.optim.schedules import Timeline
+from orthogon.train.build import build_model, source_hash
+from orthogon.train.compute import Compute, Workload, compute_of, resolve, resolve_device
+from orthogon.train.evaluate import as_rows, predict
+from orthogon.train.observers import Observer
+from orthogon.train.randomness import Draw
+from orthogon.train.ranks import Ranks
+from orthogon.train.recipe import Recipe, TrainSettings
+from orthogon.train.run import Run
+from orthogon.train.sampler import Shuffled
+from orthogon.train.step import GradientStep
+from orthogon.train.task import Task
+from orthogon.train.trainer import Trainer
+
+PROBE_SECONDS = 1.5
+"""How long a few steps on a copy are timed, to turn minutes into steps."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe of which nothing is left open, and what it was decided by.
+
+    reasons: sentences on what was chosen for this hardware. parameters, multiply_adds: of the model, the latter for
+    one example forward.
+    """
+
+    recipe: Recipe
+    reasons: tuple[str, ...]
+    parameters: int
+    multiply_adds: int
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The trained model (the average of weights where one is kept), and how it was trained."""
+
+    model: nn.Module
+    plan: Plan
+    compute: Compute
+    seconds: float
+    examples: int
+
+
+def with_defaults(recipe: Recipe, task: Task, rows: int) -> Recipe:
+    """The recipe with the model and the training settings that the task prefers where the user left them open."""
+    filled: dict[str, Any] = {}
+    if recipe.model.name is None:
+        name, options = task.default_model()
+        filled |= {"model.name": name, "model.options": {**options, **recipe.model.options}}
+        recipe = recipe.with_values(filled, where="defaults")
+    settings = recipe.train
+    defaults = task.default_settings(rows)
+    chosen = {f"train.{name}": value for name, value in defaults.items()
+              if getattr(settings, name) is None or name not in settings.model_fields_set}
+    if settings.minutes is not None or settings.steps is not None:
+        chosen.pop("train.epochs", None)
+    if source := source_hash(str(recipe.model.name)):
+        chosen["model.source_hash"] = source
+    return recipe.with_values(chosen, where="defaults") if chosen else recipe
+
+
+def plan(recipe: Recipe, task: Task, rows: np.ndarray, dev_rows: np.ndarray | None = None, *, tune: bool = False,
+         model: nn.Module | None = None) -> Plan:
+    """Resolve what is open: defaults, device, precision, layout, threads, and the steps that minutes buy.
+
+    task: fitted, with its data attached on the CPU or on the device. Timing is done on copies: nothing is changed.
+    """
+    recipe = with_defaults(recipe, task, len(rows))
+    settings = recipe.train
+    model = model or build_model(task.spec, recipe.model, settings.seed)
+    few = task.batch(torch.as_tensor(rows[:2], dtype=torch.int64))
+    device = few.inputs[0].device if few.inputs else torch.device("cpu")
+    cost = multiply_adds(model.to(device), few.inputs) // max(1, min(2, len(rows)))
+    work = Workload(cost, min(settings.batch_size or 128, len(rows)), any(x.ndim == 4 for x in few.inputs))
+    settings, reasons = resolve(settings, work)
+    if tune:
+        from orthogon.train.tune import fastest
+
+        settings, reasons = fastest(settings, recipe.train, lambda s: _probe(s, task, model, rows))
+    if settings.steps is None:
+        settings = settings.model_copy(update={"steps": _steps(settings, task, model, rows, dev_rows)})
+    recipe = recipe.model_copy(update={"train": settings})
+    return Plan(recipe, tuple(reasons), parameter_count(model), cost)
+
+
+def _steps(settings: TrainSettings, task: Task, model: nn.Module, rows: np.ndarray,
+           dev_rows: np.ndarray | None) -> int:
+    per_epoch = Shuffled(rows, settings.batch_size or 128, settings.seed).batches(0)
+    if settings.minutes is None:
+        if settings.epochs is None:
+            raise RecipeError("neither epochs nor minutes nor steps are set", where="train.epochs",
+                              remedy="For example: --epochs 10")
+        return settings.epochs * per_epoch
+    step_seconds = _probe(settings, task, model, rows)
+    look_seconds = _probe_evaluation(settings, task, model, dev_rows)
+    epoch_seconds = per_epoch * step_seconds + look_seconds / settings.evaluate_every
+    return max(1, int(0.97 * settings.minutes * 60 / epoch_seconds * per_epoch))
+
+
+def _probe(settings: TrainSettings, task: Task, model: nn.Module, rows: np.ndarray) -> float:
+    """Seconds that one step takes, measured on a copy of the model."""
+    compute = compute_of(settings)
+    sampler = Shuffled(rows, settings.batch_size or 128, settings.seed, compute.device)
+    step = GradientStep(task, copy.deepcopy(model), settings, compute, Timeline(10**6, 10**6))
+    step.model().train()
+    times: list[float] = []
+    began = time.perf_counter()
+    while len(times) < 4 or (time.perf_counter() - began < PROBE_SECONDS and len(times) < 500):
+        started = time.perf_counter()
+        step(sampler.batch(0, len(times) % sampler.batches(0)), Draw(settings.seed, 0, len(times), compute.device)).item()
+        times.append(time.perf_counter() - started)
+    return float(np.mean(times[len(times) // 3 :]))
+
+
+def _probe_evaluation(settings: TrainSettings, task: Task, model: nn.Module, dev_rows: np.ndarray | None) -> float:
+    if dev_rows is None or not len(dev_rows):
+        return 0.0
+    compute, some = compute_of(settings), dev_rows[:512]
+    copied = compute.place(copy.deepcopy(model))
+    predict(task, copied, some, compute)
+    started = time.perf_counter()
+    predict(task, copied, some, compute)
+    return (time.perf_counter() - started) * len(dev_rows) / len(some)
+
+
+def fit(
+    plan: Plan, task: Task, data: Dataset, rows: np.ndarray, dev_rows: np.ndarray | None = None, *,
+    run: Run | None = None, observers: Sequence[Observer] = (), ranks: Ranks | None = None,
+    model: nn.Module | None = None,
+) -> Fitted:
+    """Train by the plan on `rows` of the attached data; dev rows are looked at after each epoch, never learnt from.
+
+    run:   where checkpoints and metrics go; None: nowhere.
+    model: a module of the user's own instead of the named one; it is trained in place.
+    """
+    settings, ranks = plan.recipe.train, ranks or Ranks()
+    compute = compute_of(settings)
+    model = model or build_model(task.spec, plan.recipe.model, settings.seed)
+    if settings.sync_batch_norm:
+        from orthogon.nn.sync_batch_norm import synchronized
+
+        model = synchronized(model)
+    sampler = Shuffled(rows, settings.batch_size or 128, settings.seed, compute.device)
+    step = GradientStep(task, model, settings, compute, timeline(settings, sampler.batches(0)), ranks)
+    metric = task.metrics[0]
+
+    def look() -> dict[str, float]:
+        results = predict(task, step.evaluation_model(), dev_rows, compute)  # type: ignore[arg-type]
+        seen = as_rows(task, data, dev_rows, "dev", results)  # type: ignore[arg-type]
+        return {metric.name: metric.value(seen), "loss": float(np.mean(seen["loss"]))}
+
+    trainer = Trainer(
+        step, sampler, settings, device=compute.device, evaluate=look if dev_rows is not None and len(dev_rows) else None,
+        higher_is_better=metric.higher_is_better, run=run, ranks=ranks, observers=observers,
+        ids=lambda batch: data.ids[batch.cpu().numpy()].tolist(),
+    )
+    started = time.monotonic()
+    trainer.fit()
+    return Fitted(step.evaluation_model(), plan, compute, time.monotonic() - started, trainer.examples)
+
+
+def timeline(settings: TrainSettings, epoch_steps: int) -> Timeline:
+    """What the schedule of these settings is told."""
+    default = registry.schedules.load(settings.schedule).default_warmup  # type: ignore[attr-defined]
+    warmup = default if settings.warmup is None else settings.warmup
+    return Timeline(int(settings.steps or 0), epoch_steps, warmup, settings.schedule_factor, settings.schedule_epochs)
+
+
+def attach(task: Task, data: Dataset, recipe: Recipe) -> None:
+    """Encode the data for the device that the recipe asks for."""
+    task.attach(data, resolve_device(recipe.train.device))
+
