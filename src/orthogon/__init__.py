@@ -1,0 +1,106 @@
+"""Orthogon: deep learning with the strategy built in.
+
+>>> import orthogon as og
+>>> run = og.train()                                    # real handwritten digits, nothing to download
+>>> run = og.train("photos/", model="convnet", epochs=5)
+>>> og.evaluate(run)
+
+`import orthogon` is light: each name is imported when it is first used, and torch only by what computes.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orthogon.data.dataset import Dataset
+    from orthogon.data.read import read
+    from orthogon.serve.bundle import load
+    from orthogon.stats.estimate import Estimate
+    from orthogon.train.recipe import Recipe
+    from orthogon.train.run import Run
+    from orthogon.verbs.check import check
+    from orthogon.verbs.estimators import Classifier, Regressor
+    from orthogon.verbs.evaluate import evaluate
+    from orthogon.verbs.get import get
+    from orthogon.verbs.listing import list_names as list  # noqa: F401 - not in __all__, so that * hides no builtin
+    from orthogon.verbs.predict import predict
+    from orthogon.verbs.report import report
+    from orthogon.verbs.show import show
+    from orthogon.verbs.summary import summary
+    from orthogon.verbs.train import train
+
+__version__ = "0.1.0"
+
+_FACE = {
+    "read": "orthogon.data.read:read",
+    "show": "orthogon.verbs.show:show",
+    "check": "orthogon.verbs.check:check",
+    "list": "orthogon.verbs.listing:list_names",
+    "get": "orthogon.verbs.get:get",
+    "train": "orthogon.verbs.train:train",
+    "summary": "orthogon.verbs.summary:summary",
+    "evaluate": "orthogon.verbs.evaluate:evaluate",
+    "report": "orthogon.verbs.report:report",
+    "predict": "orthogon.verbs.predict:predict",
+    "load": "orthogon.serve.bundle:load",
+    "Classifier": "orthogon.verbs.estimators:Classifier",
+    "Regressor": "orthogon.verbs.estimators:Regressor",
+    "Dataset": "orthogon.data.dataset:Dataset",
+    "Recipe": "orthogon.train.recipe:Recipe",
+    "Run": "orthogon.train.run:Run",
+    "Estimate": "orthogon.stats.estimate:Estimate",
+}
+_ALSO_PACKAGES = ("train", "report")  # a verb and a folder of the same name
+
+__all__ = [
+    "Classifier", "Dataset", "Estimate", "Recipe", "Regressor", "Run", "check", "evaluate", "get", "load",
+    "predict", "read", "report", "show", "summary", "train",
+]
+
+
+def _load(name: str) -> Any:
+    module, _, attribute = _FACE[name].partition(":")
+    return getattr(import_module(module), attribute)
+
+
+class _Verb(ModuleType):
+    """A package that can be called: `orthogon.train` is the folder, `orthogon.train(data)` the verb."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return _load(self.__name__.rpartition(".")[2])(*args, **options)
+
+    @property
+    def __signature__(self) -> Any:
+        import inspect
+
+        return inspect.signature(_load(self.__name__.rpartition(".")[2]))
+
+
+class _Face(ModuleType):
+    """This module. Python binds folders to it as they are imported; two of them are verbs as well."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _ALSO_PACKAGES and isinstance(value, ModuleType):
+            value.__class__ = _Verb
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Face
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ALSO_PACKAGES:
+        return import_module(f"orthogon.{name}")
+    if name not in _FACE:
+        raise AttributeError(f"module 'orthogon' has no attribute {name!r}")
+    value = _load(name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> tuple[str, ...]:
+    return tuple(sorted({*_FACE, *(name for name in globals() if name.startswith("__"))}))
