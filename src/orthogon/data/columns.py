@@ -95,18 +95,18 @@ class CategoryColumn(Column):
         """Levels in natural order: numbers as numbers, everything else as text. None and NaN = missing."""
         if isinstance(values, np.ndarray) and values.dtype.kind in "biufU":
             return cls._from_array(values)
-        present = {str(value) for value in values if value is not None and value == value}  # NaN is unequal to itself
-        levels = sorted(present, key=_natural)
-        code = {level: i for i, level in enumerate(levels)}
-        missing = lambda value: value is None or value != value  # noqa: E731
-        return cls(np.array([-1 if missing(v) else code[str(v)] for v in values], dtype=np.int32), levels)
+        # NaN is the one value that is unequal to itself.
+        names = [None if value is None or value != value else str(value) for value in values]
+        levels = sorted({name for name in names if name is not None}, key=natural)
+        code: dict[str | None, int] = {level: i for i, level in enumerate(levels)}
+        return cls(np.array([code.get(name, -1) for name in names], dtype=np.int32), levels)
 
     @classmethod
     def _from_array(cls, values: np.ndarray) -> CategoryColumn:
         known = ~np.isnan(values) if values.dtype.kind == "f" else np.ones(len(values), dtype=bool)
         distinct, codes = np.unique(values[known], return_inverse=True)
         names = [str(value) for value in distinct.tolist()]
-        order = sorted(range(len(names)), key=lambda i: _natural(names[i]))
+        order = sorted(range(len(names)), key=lambda i: natural(names[i]))
         rank = np.empty(len(names), dtype=np.int32)
         rank[order] = np.arange(len(names), dtype=np.int32)
         out = np.full(len(values), -1, dtype=np.int32)
@@ -135,11 +135,13 @@ class CategoryColumn(Column):
         return of_level[self.codes]
 
 
-def _natural(level: str) -> tuple[int, float, str]:
+def natural(level: str) -> tuple[int, float, str]:
+    """Sort key: numbers as numbers, before everything else as text."""
     try:
-        return (0, float(level), level)
+        number = float(level)
     except ValueError:
         return (1, 0.0, level)
+    return (0, number, level) if number == number else (1, 0.0, level)  # "nan" has no place among numbers
 
 
 class TextColumn(Column):

@@ -135,8 +135,8 @@ def compare_paired_values(
     transform: applied to each mean before the difference: `np.sqrt` on squared errors gives RMSE, `np.exp` on
                token losses perplexity; default: none.
     Source: Efron (1987), BCa on the pairs; ABC beyond 20,000 examples (or groups). The p-value
-    is that of the paired permutation test (a and b swapped at random within examples or groups, 9,999 times); of
-    the normal approximation beyond 20,000.
+    is that of the paired permutation test (a and b swapped at random within examples or groups, 9,999 times);
+    of the normal approximation beyond 20,000.
     """
     first, second = (np.asarray(x, float).ravel() for x in (a, b))
     _same_length(first, second)
