@@ -71,7 +71,7 @@ class NumberColumn(Column):
         return NumberColumn(self.values[rows], self.names)
 
     def missing(self) -> np.ndarray:
-        return np.isnan(self.values.reshape(len(self), -1)).any(axis=1)
+        return np.asarray(np.isnan(self.values.reshape(len(self), -1)).any(axis=1))
 
     def cell(self, row: int) -> float | np.ndarray:
         value = self.values[row]
@@ -91,7 +91,7 @@ class CategoryColumn(Column):
         self.levels = tuple(str(level) for level in levels)
 
     @classmethod
-    def from_values(cls, values: Sequence[Any]) -> CategoryColumn:
+    def from_values(cls, values: Sequence[Any] | np.ndarray) -> CategoryColumn:
         """Levels in natural order: numbers as numbers, everything else as text. None and NaN = missing."""
         if isinstance(values, np.ndarray) and values.dtype.kind in "biufU":
             return cls._from_array(values)
@@ -208,7 +208,7 @@ class LabelsColumn(Column):
         return LabelsColumn(self.values[rows], self.names)
 
     def missing(self) -> np.ndarray:
-        return np.isnan(self.values).all(axis=1)
+        return np.asarray(np.isnan(self.values).all(axis=1))
 
     def cell(self, row: int) -> str:
         return ", ".join(name for name, value in zip(self.names, self.values[row]) if value == 1)

@@ -1,0 +1,1 @@
+"""One reader per sort of source; `orthogon.data.read` chooses among them."""
