@@ -236,8 +236,8 @@ def _training_side(
     if not len(usable):
         raise DataError(
             "nothing is left to train on: every group of the other sources is also in dev or test",
-            where=data.name, remedy="Keep a share of the target's groups for training, e.g.
-        target_train=0.5.", )
+            where=data.name, remedy="Keep a share of the target's groups for training: target_train=0.5.",
+        )
     # Groups of the reserve stay in train, for when the reserve joins it.
     free, kept = others[~barred & ~reserved], others[~barred & reserved]
     default = max(1, min(len(target_parts["dev"]), len(usable) // 5))
