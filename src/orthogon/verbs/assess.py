@@ -1,0 +1,126 @@
+"""After training: rows of the network and of the baselines, compared in pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from orthogon.data.ledger import Ledger
+from orthogon.data.passport import Passport
+from orthogon.stats import PairedComparison, compare_paired, compare_paired_values
+from orthogon.train.compute import Compute
+from orthogon.train.evaluate import as_rows, evaluate, metrics_document
+from orthogon.train.rows import Rows
+from orthogon.train.run import Run
+from orthogon.train.task import Baseline, Task
+from orthogon.verbs.prepare import Prepared
+
+TRAIN_ROWS = 10_000
+"""The train error is measured on so many train rows at most: it is described, not inferred from."""
+
+NETWORK = "network"
+
+
+def shown_parts(passport: Passport, test: bool) -> dict[str, np.ndarray]:
+    """Part -> the rows it is measured on. Of a large train set a fixed part; test only where it may be looked at."""
+    parts = {name: passport.rows(name) for name in ("train", "train-dev", "dev", *(("test",) if test else ()))}
+    many = parts["train"]
+    if len(many) > TRAIN_ROWS:
+        chosen = np.random.default_rng(passport.seed).choice(len(many), TRAIN_ROWS, replace=False)
+        parts["train"] = many[np.sort(chosen)]
+    return {name: rows for name, rows in parts.items() if len(rows)}
+
+
+def may_look(run: Run, passport: Passport, again: bool) -> tuple[bool, str]:
+    """Whether the test set may be looked at now, and the sentence that says why. The look is entered first.
+
+    A run that was stopped after its look was entered may finish that look.
+    """
+    key = passport.test_key
+    if key is None:
+        return False, "no test set"
+    ledger = Ledger(run.path.parent)
+    if any(look.run == run.name for look in ledger.looks(key)):
+        return True, "this run's own look" if len(ledger.looks(key)) > 1 else "first look; sealed from now on"
+    if ledger.first_look(key, run.name):
+        return True, "first look; sealed from now on"
+    if again:
+        number = ledger.record(key, run.name, why="--test")
+        return True, f"look number {number}: no longer unbiased if anything was chosen by the others"
+    return False, ledger.status(key)
+
+
+def assess_network(
+    run: Run, task: Task, model: nn.Module, prepared: Prepared, parts: Mapping[str, np.ndarray], compute: Compute
+) -> dict[str, Rows]:
+    """Part -> rows of the network, written to the run."""
+    found = {part: evaluate(task, model, prepared.data, rows, part, compute) for part, rows in parts.items()}
+    for part, rows in found.items():
+        write(run, part, task, rows, NETWORK)
+    return found
+
+
+def fit_baselines(task: Task, rows: np.ndarray) -> list[Baseline]:
+    """The task's baselines, fitted on the rows that the network learns from."""
+    baselines = task.baselines()
+    for baseline in baselines:
+        baseline.fit(task, rows)
+    return baselines
+
+
+def assess_baseline(
+    run: Run, task: Task, baseline: Baseline, prepared: Prepared, parts: Mapping[str, np.ndarray]
+) -> dict[str, Rows]:
+    """Part -> rows of one baseline on the held-out parts, written to the run."""
+    found = {}
+    for part, rows in parts.items():
+        if part != "train":
+            found[part] = as_rows(task, prepared.data, rows, part, baseline.results(task, rows))
+            write(run, f"{baseline.name}.{part}", task, found[part], baseline.name)
+    return found
+
+
+def write(run: Run, name: str, task: Task, rows: Rows, model: str) -> None:
+    run.write_evaluation(name, rows, {"model": model, "metrics": metrics_document(task, rows)})
+
+
+def summary(run: Run, model: str = NETWORK) -> dict[str, dict[str, Any]]:
+    """Part -> {"n", "metrics"} of one model, from what was written."""
+    return {
+        document["split"]: {"n": document["n"], "metrics": document["metrics"]}
+        for document in run.evaluations().values() if document["model"] == model
+    }
+
+
+def compare(task: Task, network: Mapping[str, Rows], name: str, baseline: Mapping[str, Rows]) -> list[dict[str, Any]]:
+    """The network against one baseline on every part that both were measured on; positive advantage = network better.
+
+    On single labels: by right and wrong. On numbers: by root mean squared error. Otherwise: by score.
+    """
+    found = []
+    for part in baseline:
+        paired, metric, direction = _paired(baseline[part], network[part])
+        found.append({
+            "baseline": name, "split": part, "metric": metric, "advantage": direction * paired.difference,
+            **paired.to_dict(), "p": paired.p_value,
+        })
+    return found
+
+
+def _paired(first: Rows, second: Rows) -> tuple[PairedComparison, str, float]:
+    groups, a, b = first.group, first.get("score"), second.get("score")
+    if a is None or b is None:
+        errors = [_squared_error(rows) for rows in (first, second)]
+        compared = compare_paired_values(*errors, transform=np.sqrt, groups=groups, higher_is_better=False)
+        return compared, "rmse", -1.0
+    if np.isin(a, (0, 1)).all() and np.isin(b, (0, 1)).all():
+        return compare_paired(a, b, groups=groups), "accuracy", 1.0
+    return compare_paired_values(a, b, groups=groups, unit="rate"), "score", 1.0
+
+
+def _squared_error(rows: Rows) -> np.ndarray:
+    difference = np.asarray(rows["prediction"], dtype=np.float64) - np.asarray(rows["target"], dtype=np.float64)
+    return (difference**2).reshape(len(rows), -1).mean(axis=1)

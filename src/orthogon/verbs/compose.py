@@ -1,0 +1,72 @@
+"""One recipe from its spellings: defaults, then a file, then options, then `options` by flat key. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from orthogon.train.recipe import Recipe
+
+IN_MEMORY = "(in memory)"
+"""What stands in a recipe as the source of data, or the name of a model, that was given as an object."""
+
+NAMED = {
+    "task": "task.name", "target": "data.target", "epochs": "train.epochs", "minutes": "train.minutes",
+    "lr": "train.lr", "batch_size": "train.batch_size", "seed": "train.seed", "device": "train.device",
+    "folds": "split.folds",
+}
+"""Argument of `train` -> the flat key that it sets."""
+
+LENGTHS = ("train.epochs", "train.minutes", "train.steps")
+
+
+def compose(
+    data: Any = None, *, model: Any = None, recipe: Recipe | str | Path | Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None, refit: bool = False, **named: Any,
+) -> tuple[Recipe, dict[str, str]]:
+    """The recipe, and flat key -> where its value comes from ("default", the file, or "given").
+
+    What is given beats what the file says. A length that is given (epochs, minutes or steps) replaces the others, and
+    a batch size that is given makes the file's steps void, since they were counted for another one.
+    """
+    base, where = _base(recipe)
+    origins = {key: where if key in _set_fields(base) else "default" for key in base.flat()}
+    given = {NAMED[name]: value for name, value in named.items() if value is not None}
+    if refit:
+        given["train.refit"] = True
+    if data is not None:
+        given["data.source"] = _named_source(data)
+    if model is not None:
+        given["model.name"] = model if isinstance(model, str) else f"{IN_MEMORY} {type(model).__name__}"
+    given |= dict(options or {})
+    lengths = [key for key in LENGTHS if key in given]
+    cleared = [key for key in LENGTHS if lengths and key not in lengths]
+    if not lengths and "train.batch_size" in given and base.train.epochs is not None:
+        cleared.append("train.steps")
+    values = {**dict.fromkeys(cleared), **given}
+    composed = base.with_values(values) if values else base
+    return composed, origins | dict.fromkeys(given, "given")
+
+
+def _base(recipe: Recipe | str | Path | Mapping[str, Any] | None) -> tuple[Recipe, str]:
+    if recipe is None:
+        return Recipe(), "default"
+    if isinstance(recipe, Recipe):
+        return recipe, "recipe"
+    if isinstance(recipe, Mapping):
+        return Recipe.from_dict(recipe), "recipe"
+    return Recipe.read(recipe), f"file {recipe}"
+
+
+def _set_fields(recipe: Recipe) -> set[str]:
+    return {
+        f"{section}.{name}" for section in ("data", "split", "task", "model", "train")
+        for name in getattr(recipe, section).model_fields_set
+    }
+
+
+def _named_source(data: Any) -> str:
+    if isinstance(data, str | Path):
+        return str(data)
+    return getattr(data, "origin", "") or IN_MEMORY

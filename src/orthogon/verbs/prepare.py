@@ -1,0 +1,87 @@
+"""From a recipe to data that is read, given a target, split, and encoded for a fitted task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from orthogon.data.dataset import Dataset
+from orthogon.data.passport import Passport
+from orthogon.data.read import read
+from orthogon.data.split import split
+from orthogon.errors import DataError
+from orthogon.tasks.infer import as_target, infer_task, labelled_rows
+from orthogon.train.build import build_task
+from orthogon.train.fit import attach
+from orthogon.train.recipe import DataSettings, Recipe
+from orthogon.train.task import Task
+from orthogon.verbs.compose import IN_MEMORY
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The data with its target, which example is where, and the recipe with the task named."""
+
+    data: Dataset
+    passport: Passport
+    recipe: Recipe
+
+    def task(self, rows: np.ndarray) -> Task:
+        """The task, fitted on those rows and with the data attached."""
+        task = build_task(self.recipe)
+        task.fit(self.data, rows)
+        attach(task, self.data, self.recipe)
+        return task
+
+
+def prepare(recipe: Recipe, source: Any = None, passport: Path | None = None) -> Prepared:
+    """Read, choose target and task, split.
+
+    source:   the data as an object, where it is not named by the recipe.
+    passport: a passport.json that was written before: its split is taken, after checking that the data is the same.
+    """
+    data = read_data(recipe.data, source)
+    data, recipe = with_target(data, recipe)
+    data = data.take(labelled_rows(data)) if len(labelled_rows(data)) < len(data) else data
+    if passport is not None and passport.exists():
+        return Prepared(data, Passport.read(passport, data), recipe)
+    settings = recipe.split
+    chosen = split(
+        data, seed=settings.seed, train=settings.train, dev=settings.dev, test=settings.test,
+        train_dev=settings.train_dev, by=settings.by, time_column=settings.time_column, stratify=settings.stratify,
+        target_source=settings.target_source, target_train=settings.target_train, folds=settings.folds,
+    )
+    return Prepared(data, chosen, recipe)
+
+
+def read_data(settings: DataSettings, source: Any = None) -> Dataset:
+    """The data that the settings name, or the object that was given, read as the settings say."""
+    if source is None or isinstance(source, str | Path):
+        source = settings.source or "digits"
+    if source == IN_MEMORY:
+        raise DataError("the data of this recipe was an object in memory", where="data.source",
+                        remedy="Give the object again: og.train(data, recipe=…)")
+    targets = settings.target if isinstance(settings.target, list) else [settings.target]
+    return read(
+        source, target=targets[0] if len(targets) == 1 else None, types=settings.types or None,
+        columns=settings.columns, header=settings.header, group=settings.group,
+        source_column=settings.source_column, weight=settings.weight, channels=settings.channels,
+        skip_bad=settings.skip_bad,
+    )
+
+
+def with_target(data: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
+    """The data with the target as the task needs it, and the recipe with target and task named."""
+    targets = recipe.data.target if isinstance(recipe.data.target, list) else None
+    name = recipe.task.name
+    if targets is None:
+        data.target_column()  # says so where none is chosen
+        name = name or infer_task(data)
+    name = name or "multilabel"
+    data = as_target(data, name, targets)
+    return data, recipe.with_values(
+        {"task.name": name, "data.target": recipe.data.target or data.target}, where="defaults"
+    )

@@ -1,0 +1,283 @@
+"""What happens between a recipe and a finished run, in order: read, split, plan, fit, measure, compare, write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from orthogon.data.columns import ImageColumn
+from orthogon.data.dataset import Dataset
+from orthogon.report.examples import store_examples
+from orthogon.report.report import write as write_report
+from orthogon.serve.bundle import write_bundle
+from orthogon.stats.estimate import Estimate
+from orthogon.train.compute import sentence
+from orthogon.train.evaluate import as_rows, evaluate
+from orthogon.train.fit import Fitted, Plan, fit, plan
+from orthogon.train.observers import Observer
+from orthogon.train.ranks import Ranks
+from orthogon.train.recipe import Recipe
+from orthogon.train.rows import Rows
+from orthogon.train.run import Run
+from orthogon.train.task import Task
+from orthogon.verbs import assess
+from orthogon.verbs.console import Console, Row
+from orthogon.verbs.prepare import Prepared, prepare
+from orthogon.verbs.progress import progress
+from orthogon.verbs.verdict import verdict
+
+
+class Session:
+    """One call of `train`."""
+
+    def __init__(
+        self, run: Run, recipe: Recipe, console: Console, *, source: Any, module: nn.Module | None, tune: bool,
+        test: bool, observers: Sequence[Observer], quiet: bool,
+    ) -> None:
+        self.run, self.recipe, self.console = run, recipe, console
+        self.source, self.module, self.tune, self.test = source, module, tune, test
+        self.observers, self.quiet = list(observers), quiet
+        self.started = time.monotonic()
+
+    def work(self) -> Run:
+        """From the recipe to the report."""
+        ranks = Ranks.join()
+        self.run = Run(ranks.share(str(self.run.path)))
+        prepared = prepare(self.recipe, self.source, self.run.path / "passport.json")
+        if ranks.first:
+            prepared.passport.write(self.run.path / "passport.json")
+        noun = noun_of(prepared.data)
+        self.console.line(prepared.data.name, f"{describe(prepared.data)}; {prepared.passport.describe()}")
+        self._warn(prepared)
+        if prepared.passport.folds:
+            return self._cross_validate(prepared, ranks, noun)
+        rows, dev = prepared.passport.rows("train"), prepared.passport.rows("dev")
+        task = prepared.task(rows)
+        chosen = self._plan(prepared, task, rows, dev, ranks)
+        fitted = self._fit(chosen, task, prepared, rows, dev, ranks, noun)
+        ranks.leave()
+        if not ranks.first:
+            return self.run
+        look, about_test = assess.may_look(self.run, prepared.passport, self.test)
+        parts = assess.shown_parts(prepared.passport, look)
+        network = assess.assess_network(self.run, task, fitted.model, prepared, parts, fitted.compute)
+        comparisons = self._baselines(task, prepared, rows, parts, network)
+        return self._finish(prepared, task, fitted, comparisons, about_test, noun)
+
+    # --- planning and fitting --------------------------------------------------------------------------------
+
+    def _plan(
+        self, prepared: Prepared, task: Task, rows: np.ndarray, dev: np.ndarray, ranks: Ranks, model: Any = None
+    ) -> Plan:
+        chosen = plan(prepared.recipe, task, rows, dev, tune=self.tune, model=model or self.module)
+        if ranks.world > 1:  # timing differs between ranks; the first one's choice counts
+            shared = ranks.share(chosen.recipe.model_dump() if ranks.first else None)
+            chosen = Plan(Recipe.from_dict(shared), chosen.reasons, chosen.parameters, chosen.multiply_adds)
+        if ranks.first:
+            self.run.save_recipe(chosen.recipe)
+        settings = chosen.recipe.train
+        length = f"{settings.epochs} epochs" if settings.minutes is None and settings.epochs else f"{settings.steps:,} steps"
+        self.console.line(
+            str(chosen.recipe.model.name),
+            f"{chosen.parameters:,} parameters; {settings.optimizer}, {settings.schedule}, {length}; "
+            + sentence(settings, list(chosen.reasons)),
+        )
+        return chosen
+
+    def _fit(
+        self, chosen: Plan, task: Task, prepared: Prepared, rows: np.ndarray, dev: np.ndarray, ranks: Ranks, noun: str,
+        run: Run | None = None,
+    ) -> Fitted:
+        watching = [*progress(self.quiet or not ranks.first, noun), *self.observers]
+        return fit(chosen, task, prepared.data, rows, dev, run=run or self.run, observers=watching, ranks=ranks,
+                   model=self.module)
+
+    def _baselines(
+        self, task: Task, prepared: Prepared, rows: np.ndarray, parts: dict[str, np.ndarray],
+        network: dict[str, Rows],
+    ) -> list[dict[str, Any]]:
+        comparisons = []
+        for baseline in assess.fit_baselines(task, rows):
+            found = assess.assess_baseline(self.run, task, baseline, prepared, parts)
+            comparisons += assess.compare(task, network, baseline.name, found)
+        return comparisons
+
+    # --- k folds ---------------------------------------------------------------------------------------------
+
+    def _cross_validate(self, prepared: Prepared, ranks: Ranks, noun: str) -> Run:
+        """Train k times; the rows that each fold's network did not see serve together as dev. Then train on all."""
+        if ranks.world > 1:
+            from orthogon.errors import RecipeError
+
+            raise RecipeError("folds are trained one after another, in one process", where="split.folds",
+                              remedy="Leave torchrun out, or --folds.")
+        passport = prepared.passport
+        network: list[Rows] = []
+        baselines: dict[str, list[Rows]] = {}
+        for k in range(len(passport.folds)):
+            parts = passport.fold(k)
+            task = prepared.task(parts["train"])
+            chosen = plan(prepared.recipe, task, parts["train"], parts["dev"], model=self.module)
+            self.console.line(f"fold {k + 1}/{len(passport.folds)}", f"{len(parts['train']):,} to train on, "
+                              f"{len(parts['dev']):,} held out")
+            fitted = self._fit(chosen, task, prepared, parts["train"], parts["dev"], ranks, noun, self._fold_run(k, chosen))
+            network.append(evaluate(task, fitted.model, prepared.data, parts["dev"], "dev", fitted.compute))
+            for baseline in assess.fit_baselines(task, parts["train"]):
+                results = baseline.results(task, parts["dev"])
+                baselines.setdefault(baseline.name, []).append(
+                    as_rows(task, prepared.data, parts["dev"], "dev", results))
+        rows = passport.rows("train")
+        task = prepared.task(rows)
+        chosen = self._plan(prepared, task, rows, np.array([], dtype=np.int64), ranks)
+        fitted = self._fit(chosen, task, prepared, rows, np.array([], dtype=np.int64), ranks, noun)
+        look, about_test = assess.may_look(self.run, passport, self.test)
+        parts = assess.shown_parts(passport, look)
+        found = assess.assess_network(self.run, task, fitted.model, prepared, parts, fitted.compute)
+        comparisons = self._baselines(task, prepared, rows, parts, found)
+        found["dev"] = joined(network)
+        assess.write(self.run, "dev", task, found["dev"], assess.NETWORK)
+        for name, pieces in baselines.items():
+            whole = joined(pieces)
+            assess.write(self.run, f"{name}.dev", task, whole, name)
+            comparisons += assess.compare(task, found, name, {"dev": whole})
+        return self._finish(prepared, task, fitted, comparisons, about_test, noun)
+
+    def _fold_run(self, k: int, chosen: Plan) -> Run:
+        path = self.run.path / "folds" / str(k + 1)
+        for folder in (path / "checkpoints", path / "evaluations"):
+            folder.mkdir(parents=True, exist_ok=True)
+        run = Run(path)
+        run.save_recipe(chosen.recipe)
+        return run
+
+    # --- at the end ------------------------------------------------------------------------------------------
+
+    def _finish(
+        self, prepared: Prepared, task: Task, fitted: Fitted, comparisons: list[dict[str, Any]], about_test: str,
+        noun: str,
+    ) -> Run:
+        run, metric = self.run, task.metrics[0].name
+        splits = assess.summary(run)
+        names = list(dict.fromkeys(each["baseline"] for each in comparisons))
+        baseline = {name: assess.summary(run, name) for name in names}
+        said = verdict(metric, splits, comparisons, noun)
+        result = {
+            "run": str(run.path), "name": run.name, "task": task.name, "metric": metric,
+            "seconds": round(time.monotonic() - self.started, 3),
+            "model": {"name": fitted.plan.recipe.model.name, "parameters": fitted.plan.parameters,
+                      "multiply_adds": fitted.plan.multiply_adds},
+            "data": {"title": prepared.data.card.title or prepared.data.name, "n": len(prepared.data),
+                     "sentence": describe(prepared.data), "noun": noun, "card": vars(prepared.data.card)},
+            "split": {"sentence": prepared.passport.describe(), "sentences": list(prepared.passport.sentences),
+                      "sizes": {part: len(rows) for part, rows in prepared.passport.parts.items()},
+                      "folds": len(prepared.passport.folds)},
+            "splits": splits, "baseline": baseline, "comparisons": comparisons, "verdict": said,
+            "test": {"sentence": about_test},
+            "speed": speed(fitted),
+            "findings": [vars(finding) for finding in (*prepared.data.findings, *task.check(prepared.data))],
+        }
+        run.write_json("result.json", result)
+        if "dev" in splits or "test" in splits:
+            shown = run.rows("dev" if "dev" in splits else "test")
+            store_examples(run, prepared.data, shown)
+        shipped = self._refitted(prepared, fitted) if fitted.plan.recipe.train.refit else (task, fitted)
+        write_bundle(run, shipped[0], shipped[1].model, prepared.data)
+        report = write_report(run)
+        self.console.table(score_rows(metric, splits, baseline, about_test), heading="error" if metric == "accuracy" else metric)
+        self.console.line("verdict", said)
+        self.console.line("report", str(report))
+        return run
+
+    def _refitted(self, prepared: Prepared, fitted: Fitted) -> tuple[Task, Fitted]:
+        """The task and the network trained once more, by the same plan, on all parts but test: what is shipped."""
+        parts = prepared.passport.parts
+        rows = np.sort(np.concatenate([parts[name] for name in ("train", "train-dev", "dev") if name in parts]))
+        task = prepared.task(rows)
+        scaled = fitted.plan.recipe.with_values(
+            {"train.steps": max(1, round((fitted.plan.recipe.train.steps or 1) * len(rows) / len(parts["train"])))}
+        )
+        self.console.line("refit", f"on {len(rows):,}: all parts but test; it has no score of its own")
+        again = Plan(scaled, fitted.plan.reasons, fitted.plan.parameters, fitted.plan.multiply_adds)
+        return task, fit(again, task, prepared.data, rows, model=self.module)
+
+    def _warn(self, prepared: Prepared) -> None:
+        for text in prepared.passport.sentences:
+            self.console.line("split", text)
+        for finding in prepared.data.findings:
+            where = f" ({finding.where})" if finding.where else ""
+            self.console.line(finding.severity, f"{finding.what}{where}. {finding.remedy}".strip())
+
+
+def joined(pieces: Sequence[Rows]) -> Rows:
+    """The rows of several folds as one."""
+    first = pieces[0]
+    return Rows(
+        first.split, np.concatenate([piece.ids for piece in pieces]),
+        {name: np.concatenate([piece[name] for piece in pieces]) for name in first.values},
+        first.classes,
+        None if first.group is None else np.concatenate([piece.group for piece in pieces]),  # type: ignore[misc]
+        None if first.source is None else np.concatenate([piece.source for piece in pieces]),  # type: ignore[misc]
+    )
+
+
+def noun_of(data: Dataset) -> str:
+    return "pictures" if any(isinstance(column, ImageColumn) for column in data.inputs.values()) else "rows"
+
+
+def describe(data: Dataset) -> str:
+    """"1,797 pictures 8x8, 10 classes"."""
+    from orthogon.data.columns import CategoryColumn
+
+    parts = [f"{len(data):,} {noun_of(data)}"]
+    pictures = next((column for column in data.inputs.values() if isinstance(column, ImageColumn)), None)
+    if pictures is not None and pictures.uniform_size:
+        parts[0] += f" {pictures.uniform_size[0]}x{pictures.uniform_size[1]}"
+    elif pictures is None:
+        parts.append(f"{len(data.inputs)} columns")
+    target = data.target_column()
+    if isinstance(target, CategoryColumn):
+        parts.append(f"{len(target.levels)} classes")
+    else:
+        parts.append(f"target {data.target}")
+    return ", ".join(parts)
+
+
+def speed(fitted: Fitted) -> dict[str, Any]:
+    """What the report's speed card shows."""
+    settings = fitted.plan.recipe.train
+    steps = max(1, fitted.examples // max(1, settings.batch_size or 1))
+    return {
+        "sentence": sentence(settings, list(fitted.plan.reasons)), "seconds": round(fitted.seconds, 3),
+        "examples_per_second": round(fitted.examples / max(fitted.seconds, 1e-9), 1),
+        "step_ms": round(1000 * fitted.seconds / steps, 3), "steps": settings.steps, "reasons": list(fitted.plan.reasons),
+        "multiply_adds_per_second": round(3 * fitted.plan.multiply_adds * fitted.examples / max(fitted.seconds, 1e-9)),
+    }
+
+
+def score_rows(
+    metric: str, splits: dict[str, Any], baseline: dict[str, Any], about_test: str
+) -> list[Row]:
+    """The lines of the table: baselines on dev, then the network on each part."""
+    rows = []
+    part = next((name for name in ("dev", "test") if name in splits), None)
+    for name, measured in baseline.items():
+        if part in measured:
+            rows.append(Row(name, shown(metric, measured[part]["metrics"]), f"baseline, on {part}"))
+    for name in ("train", "train-dev", "dev", "test"):
+        if name in splits:
+            rows.append(Row(name, shown(metric, splits[name]["metrics"]), about_test if name == "test" else ""))
+    if "test" not in splits:
+        rows.append(Row("test", Estimate(float("nan"), float("nan"), float("nan"), 0), about_test))
+    return rows
+
+
+def shown(metric: str, metrics: dict[str, Any]) -> Estimate:
+    """What a person reads: the error rate where the metric is accuracy, the metric itself elsewhere."""
+    document = metrics["error" if metric == "accuracy" else metric]
+    none = float("nan")
+    ends = {key: none if document[key] is None else document[key] for key in ("value", "low", "high")}
+    return Estimate(**ends, n=document["n"], method=document["method"], unit=document["unit"])

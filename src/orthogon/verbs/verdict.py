@@ -1,0 +1,53 @@
+"""The sentence at the end of a run: who wins, and what the number of examples allows one to say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orthogon.stats import detectable_difference
+
+
+def verdict(
+    metric: str, splits: Mapping[str, Mapping[str, Any]], comparisons: Sequence[Mapping[str, Any]], noun: str
+) -> str:
+    """One to three sentences. Where a baseline wins, that is said first.
+
+    metric: what the result is judged by. splits: part -> {"n", "metrics"}.
+    comparisons: as in result.json; those on the best part that is not the train set count.
+    """
+    part = next((name for name in ("dev", "test", "train-dev") if name in splits), None)
+    if part is None:
+        return "No examples were held out, so nothing can be said about new ones."
+    relevant = [each for each in comparisons if each["split"] == part]
+    sentences = [_against(relevant, splits[part]["n"], noun, part)] if relevant else []
+    estimate = splits[part]["metrics"].get(metric)
+    if estimate and estimate.get("unit") == "rate":
+        sentences.append(_resolution(metric, estimate, noun, part))
+    return " ".join(sentences) or f"Measured on {splits[part]['n']:,} {noun} of {part}."
+
+
+def _against(comparisons: Sequence[Mapping[str, Any]], n: int, noun: str, part: str) -> str:
+    """The hardest baseline decides: the one against which the network does worst."""
+    hardest = min(comparisons, key=lambda each: each["advantage"])
+    name, scale = hardest["baseline"], 100.0 if hardest["unit"] == "rate" else 1.0
+    unit = "points" if hardest["unit"] == "rate" else hardest["unit"] or f"in {hardest['metric']}"
+    size, low, high = (abs(scale * hardest[key]) for key in ("difference", "low", "high"))
+    interval = f"{size:.3g} {unit} [{min(low, high):.3g}, {max(low, high):.3g}] on {n:,} {noun} of {part}"
+    if hardest["verdict"] == "worse":
+        return f"The baseline wins: {name} is better than the network by {interval}. Use it, or change the network."
+    if hardest["verdict"] == "better":
+        return f"Better than the best baseline ({name}) by {interval}."
+    signed = f"{scale * hardest['difference']:+.3g} {unit} [{scale * hardest['low']:+.3g}, {scale * hardest['high']:+.3g}]"
+    return (f"Not known to be better than the baseline {name}: {signed} on {n:,} {noun} of {part}. "
+            f"{name[:1].upper() + name[1:]} is cheaper.")
+
+
+def _resolution(metric: str, estimate: Mapping[str, Any], noun: str, part: str) -> str:
+    n, value = estimate["n"], estimate["value"]
+    error = value if metric == "error" else 1 - value
+    wrong = round(error * n)
+    # Two good networks disagree on about as many examples as one of them gets wrong.
+    smallest = 100 * detectable_difference(max(error, 1 / n), n, disagreement=max(error, 1 / n))
+    mistakes = f"{wrong:,} mistake{'s' if wrong != 1 else ''} on {part}"
+    return f"{mistakes}: remedies under {smallest:.1f} points cannot be seen with {n:,} {noun}; more data or --folds 5 can."
