@@ -1,0 +1,109 @@
+"""From a data set to the tensors of a network: fit the encoders on the train rows, check later data against them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from orthogon.data.columns import ImageColumn
+from orthogon.data.dataset import Dataset, Finding
+from orthogon.data.encoders import CategoryEncoder, Encoder, ImageEncoder, NumberEncoder
+from orthogon.errors import DataError
+
+__all__ = ["CategoryEncoder", "Encoder", "ImageEncoder", "NumberEncoder", "check_columns", "encoder_from_state",
+           "fit_encoders", "unused_inputs"]
+
+READABLE = ("image", "number", "date", "category")
+_SORTS: dict[str, type[Encoder]] = {each.kind: each for each in (ImageEncoder, NumberEncoder, CategoryEncoder)}
+
+
+class EncodingSettings(Protocol):
+    """What of the recipe's `data` section the encoders follow."""
+
+    image_size: int | None
+    fit: Any
+    channels: Any
+
+
+def fit_encoders(data: Dataset, rows: np.ndarray, settings: EncodingSettings) -> list[Encoder]:
+    """Encoders for the inputs of the data, fitted on those rows alone: pictures first, then numbers, then categories.
+
+    Dates count as numbers. Text is left out: `unused_inputs` says so. DataError where nothing is left to learn from.
+    """
+    rows = np.asarray(rows)
+    named = {kind: [name for name, column in data.inputs.items() if column.kind == kind] for kind in READABLE}
+    encoders: list[Encoder] = [_image_encoder(name, data, rows, settings) for name in named["image"]]
+    numbers = [name for name, column in data.inputs.items() if column.kind in ("number", "date")]
+    if numbers:
+        encoders.append(NumberEncoder.fitted(numbers, data, rows))
+    if named["category"]:
+        encoders.append(CategoryEncoder.fitted(named["category"], data, rows))
+    if not encoders:
+        raise DataError(
+            "no column is left to learn from", where=data.name,
+            remedy=f"The inputs are {', '.join(data.inputs) or 'none'}; pictures, numbers, dates and categories are used.",
+        )
+    return encoders
+
+
+def _image_encoder(name: str, data: Dataset, rows: np.ndarray, settings: EncodingSettings) -> ImageEncoder:
+    column = data.columns[name]
+    assert isinstance(column, ImageColumn)  # noqa: S101 - sorted by kind above
+    return ImageEncoder.fitted(name, data, rows, _size(column, rows, settings), settings.channels or column.channels,
+                               settings.fit)
+
+
+def _size(column: ImageColumn, rows: np.ndarray, settings: EncodingSettings) -> tuple[int, int]:
+    """The size asked for; else that of pictures that came as an array; else one that suits the files."""
+    if settings.image_size is not None:
+        return settings.image_size, settings.image_size
+    if column.pixels is not None:
+        return column.pixels.shape[2], column.pixels.shape[3]
+    from orthogon.data.pictures import network_size
+
+    side = network_size(column.take(rows))
+    return side, side
+
+
+def unused_inputs(data: Dataset) -> list[Finding]:
+    """One warning for each input column that no encoder reads yet."""
+    return [
+        Finding("unused-column", "warning", f"column {name!r} is {column.kind} and is not used: this network reads "
+                "pictures, numbers, dates and categories", where=data.name, column=name,
+                remedy=f"If it has few values: --set 'data.types={{{name}: category}}'")
+        for name, column in data.inputs.items() if column.kind not in READABLE
+    ]
+
+
+def check_columns(encoders: Sequence[Encoder], data: Dataset, ignored: Sequence[str] = ()) -> None:
+    """DataError naming the columns where the data does not have those that the network was trained on.
+
+    ignored: columns that may be there and are not read: the target, text, groups.
+    """
+    trained = [name for encoder in encoders for name in encoder.columns]
+    given = [name for name in data.columns if name in trained or name not in ignored]
+    missing = [name for name in trained if name not in data.columns]
+    extra = [name for name in given if name not in trained]
+    if not missing and not extra:
+        return
+    told = []
+    if missing:
+        told.append("missing: " + _listed(missing))
+    if extra:
+        told.append("not known: " + _listed(extra))
+    raise DataError(
+        f"{len(given)} columns where the network was trained on {len(trained)}; {'; '.join(told)}", where=data.name,
+        remedy=f"It was trained on {_listed(trained)}. Rename columns, or leave those that are not known out.",
+    )
+
+
+def _listed(names: Sequence[str], most: int = 12) -> str:
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def encoder_from_state(state: Mapping[str, Any]) -> Encoder:
+    """The encoder whose `state` it is."""
+    return _SORTS[state["kind"]].from_state(state)

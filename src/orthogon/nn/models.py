@@ -1,0 +1,133 @@
+"""Networks for any kind of input: `linear` (no hidden layer) and `mlp` (fully connected)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from orthogon.errors import RecipeError
+from orthogon.nn.initializers import activation as make_activation
+from orthogon.nn.initializers import initialize, initialize_output
+from orthogon.nn.spec import InputSpec, ModelSpec
+
+
+def embedding_width(codes: int) -> int:
+    """The width of the embedding of a category with that many codes: min(50, (codes + 1) // 2), as in the fastai library."""
+    return min(50, (codes + 1) // 2)
+
+
+class Embeddings(nn.Module):
+    """Codes int64 N×K -> their embeddings side by side, float N×sum(widths).
+
+    All columns share one table, so that a batch costs one lookup per width. Code 0 of every column, "unknown", starts
+    at zero: the mean of the others. It moves only where train rows have missing values.
+    """
+
+    def __init__(self, levels: Sequence[int], width: int | None = None) -> None:
+        super().__init__()
+        self.widths = [width or embedding_width(codes) for codes in levels]
+        self.tables = nn.ModuleList(nn.Embedding(codes, wide) for codes, wide in zip(levels, self.widths))
+        for table in self.tables:
+            assert isinstance(table, nn.Embedding)  # noqa: S101
+            nn.init.normal_(table.weight, std=table.embedding_dim**-0.5)
+            with torch.no_grad():
+                table.weight[0].zero_()
+
+    def forward(self, codes: Tensor) -> Tensor:
+        return torch.cat([table(codes[:, k]) for k, table in enumerate(self.tables)], dim=1)
+
+
+class OneHot(nn.Module):
+    """Codes int64 N×K -> one-hot float N×sum(levels − 1); the unknown code 0 is all zeros."""
+
+    offsets: Tensor
+
+    def __init__(self, levels: Sequence[int]) -> None:
+        super().__init__()
+        starts = torch.tensor([0, *levels[:-1]]).cumsum(0)
+        self.register_buffer("offsets", starts, persistent=False)
+        known = [index for start, codes in zip(starts.tolist(), levels) for index in range(start + 1, start + codes)]
+        self.register_buffer("known", torch.tensor(known, dtype=torch.int64), persistent=False)
+        self.total = sum(levels)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        hot = torch.zeros(len(codes), self.total, device=codes.device)
+        return hot.scatter_(1, codes + self.offsets, 1.0).index_select(1, self.known)  # pyright: ignore[reportArgumentType]
+
+
+class Flat(nn.Module):
+    """Inputs of any kind -> one vector per example: pictures flattened, categories through `categories`."""
+
+    def __init__(self, inputs: Sequence[InputSpec], embedding: int | None, one_hot: bool) -> None:
+        super().__init__()
+        self.width, parts = 0, []
+        for item in inputs:
+            part, wide = _flattener(item, embedding, one_hot)
+            parts.append(part)
+            self.width += wide
+        self.parts = nn.ModuleList(parts)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        flat = [part(value) for part, value in zip(self.parts, inputs)]
+        return flat[0] if len(flat) == 1 else torch.cat(flat, dim=1)
+
+
+def _flattener(item: InputSpec, embedding: int | None, one_hot: bool) -> tuple[nn.Module, int]:
+    if item.kind != "category":
+        return (nn.Flatten() if len(item.shape) > 1 else nn.Identity()), prod(item.shape)
+    if one_hot:
+        return OneHot(item.levels), sum(item.levels) - len(item.levels)
+    embeddings = Embeddings(item.levels, embedding)
+    return embeddings, sum(embeddings.widths)
+
+
+class MLP(nn.Module):
+    """Fully connected layers over flat inputs. See `mlp`."""
+
+    def __init__(self, spec: ModelSpec, hidden: Sequence[int], activation: str, dropout: float, batch_norm: bool,
+                 embedding: int | None, one_hot: bool) -> None:
+        super().__init__()
+        self.flat = Flat(spec.inputs, embedding, one_hot)
+        layers: list[nn.Module] = []
+        width = self.flat.width
+        for size in hidden:
+            layers += _hidden_layer(width, size, activation, dropout, batch_norm)
+            width = size
+        self.hidden = nn.Sequential(*layers)
+        self.output = nn.Linear(width, spec.outputs)
+        initialize_output(self.output)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return self.output(self.hidden(self.flat(*inputs)))
+
+
+def _hidden_layer(width: int, size: int, activation: str, dropout: float, batch_norm: bool) -> list[nn.Module]:
+    linear = nn.Linear(width, size, bias=not batch_norm)
+    initialize(linear, followed_by=activation)
+    norm = [nn.BatchNorm1d(size)] if batch_norm else []
+    drop = [nn.AlphaDropout(dropout) if activation == "selu" else nn.Dropout(dropout)] if dropout else []
+    return [linear, *norm, make_activation(activation), *drop]
+
+
+def linear(spec: ModelSpec) -> nn.Module:
+    """Logistic, softmax or linear regression: one layer over flat inputs, categories one-hot."""
+    return MLP(spec, (), "identity", 0.0, False, None, one_hot=True)
+
+
+def mlp(spec: ModelSpec, hidden: Sequence[int] = (256, 128), activation: str = "relu", dropout: float = 0.0,
+        batch_norm: bool = False, embedding: int | None = None) -> nn.Module:
+    """Fully connected layers; pictures are flattened, categories embedded.
+
+    hidden: sizes of the hidden layers. activation: a name (relu, leaky_relu, tanh, sigmoid, gelu, selu, …).
+    dropout: share of activations left out in training. batch_norm: normalise before each activation.
+    embedding: width of every category's embedding; left out: min(50, (codes + 1) // 2).
+    """
+    if not 0 <= dropout < 1:
+        raise RecipeError(f"dropout is a share from 0 to below 1; got {dropout}", where="model.options.dropout")
+    if any(int(size) < 1 for size in hidden):
+        raise RecipeError(f"hidden sizes are at least 1; got {list(hidden)}", where="model.options.hidden")
+    return MLP(spec, [int(size) for size in hidden], activation, float(dropout), bool(batch_norm), embedding,
+               one_hot=False)

@@ -1,0 +1,120 @@
+"""What the tasks share: inputs encoded once, held on the device and gathered by index; augmentation of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from orthogon.data.dataset import Dataset
+from orthogon.data.encode import Encoder, ImageEncoder, check_columns, encoder_from_state, fit_encoders
+from orthogon.nn.spec import InputSpec
+
+if TYPE_CHECKING:
+    from orthogon.train.randomness import Draw
+    from orthogon.train.recipe import DataSettings
+
+SHIFT = 8  # a picture is shifted by at most 1/8 of its side
+
+
+class Inputs:
+    """The encoders of a task and their tensors.
+
+    augment: "flip" and "shift", applied to training pictures.
+    """
+
+    def __init__(self, settings: DataSettings, augment: Sequence[str] = ()) -> None:
+        self.settings, self.augment = settings, tuple(augment)
+        self.encoders: list[Encoder] = []
+        self.ignored: list[str] = []
+        self.device = torch.device("cpu")
+        self.stored: tuple[Tensor, ...] = ()
+        self._pipes: tuple[tuple[Tensor, Callable[[Tensor], Tensor] | None, bool], ...] = ()
+
+    def fit(self, data: Dataset, rows: np.ndarray) -> None:
+        """Fit the encoders on the rows; columns that they do not read may be there in later data or not."""
+        self.encoders = fit_encoders(data, rows, self.settings)
+        read = {name for encoder in self.encoders for name in encoder.columns}
+        self.ignored = [name for name in data.columns if name not in read]
+
+    def attach(self, data: Dataset, device: torch.device) -> None:
+        """Encode all rows and move them to the device; DataError where the columns are not those of `fit`."""
+        check_columns(self.encoders, data, [*self.ignored, *self._set_apart()])
+        self.device = torch.device(device)
+        self.stored = tuple(encoder.encode(data).to(self.device) for encoder in self.encoders)
+        self._pipes = tuple(
+            (stored, encoder.prepare if type(encoder).prepare is not Encoder.prepare else None,
+             isinstance(encoder, ImageEncoder) and bool(self.augment))
+            for stored, encoder in zip(self.stored, self.encoders)
+        )
+
+    def _set_apart(self) -> list[str]:
+        """Columns that the recipe names for something else than input."""
+        apart = (self.settings.group, self.settings.source_column, self.settings.weight)
+        targets = self.settings.target or []
+        return [name for name in apart if name] + ([targets] if isinstance(targets, str) else list(targets))
+
+    def gather(self, rows: Tensor, draw: Draw | None = None) -> tuple[Tensor, ...]:
+        """The inputs of those rows as the model takes them; rows lie on the device."""
+        if len(self._pipes) == 1 and self._pipes[0][1] is None:
+            return (self._pipes[0][0].index_select(0, rows),)
+        return tuple(self._gathered(pipe, rows, draw) for pipe in self._pipes)
+
+    def _gathered(self, pipe: tuple[Tensor, Callable[[Tensor], Tensor] | None, bool], rows: Tensor,
+                  draw: Draw | None) -> Tensor:
+        stored, prepare, augmented = pipe
+        picked = stored.index_select(0, rows)
+        if draw is not None and augmented:
+            picked = augment_pictures(picked, self.augment, draw.generator("augment"))
+        return prepare(picked) if prepare is not None else picked
+
+    @property
+    def channels_last(self) -> bool:
+        """The memory layout of the pictures that `gather` gives; set before training."""
+        return any(encoder.channels_last for encoder in self.encoders if isinstance(encoder, ImageEncoder))
+
+    @channels_last.setter
+    def channels_last(self, value: bool) -> None:
+        for encoder in self.encoders:
+            if isinstance(encoder, ImageEncoder):
+                encoder.channels_last = bool(value)
+
+    def specs(self) -> tuple[InputSpec, ...]:
+        return tuple(encoder.input_spec() for encoder in self.encoders)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return tuple(encoder.kind for encoder in self.encoders)
+
+    def state(self) -> dict[str, Any]:
+        return {"encoders": [encoder.state() for encoder in self.encoders], "ignored": self.ignored}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self.encoders = [encoder_from_state(each) for each in state["encoders"]]
+        self.ignored = list(state["ignored"])
+
+
+def augment_pictures(pictures: Tensor, ways: Sequence[str], generator: torch.Generator) -> Tensor:
+    """Each picture of N×C×H×W flipped left to right with probability ½ ("flip"), and moved by up to 1/8 of each side
+    with its edge repeated ("shift"), as one gather for the whole batch; the dtype stays as it is."""
+    count, channels, height, width = pictures.shape
+    device = pictures.device
+    down = torch.arange(height, device=device).expand(count, height)
+    across = torch.arange(width, device=device).expand(count, width)
+    if "flip" in ways:
+        mirrored = torch.rand(count, 1, generator=generator, device=device) < 0.5
+        across = torch.where(mirrored, width - 1 - across, across)
+    if "shift" in ways:
+        down = (down + _offsets(count, height, generator, device)).clamp_(0, height - 1)
+        across = (across + _offsets(count, width, generator, device)).clamp_(0, width - 1)
+    place = (down.unsqueeze(2) * width + across.unsqueeze(1)).view(count, 1, -1)
+    flat = pictures.flatten(2).gather(2, place.expand(-1, channels, -1))
+    return flat.view(count, channels, height, width)
+
+
+def _offsets(count: int, side: int, generator: torch.Generator, device: torch.device) -> Tensor:
+    most = max(1, side // SHIFT)
+    return torch.randint(-most, most + 1, (count, 1), generator=generator, device=device)

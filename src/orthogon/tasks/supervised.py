@@ -1,0 +1,139 @@
+"""What classify, regress and multilabel share: inputs, target and weight on the device, gathered by index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from orthogon.data.dataset import Dataset, Finding
+from orthogon.data.encode import unused_inputs
+from orthogon.errors import DataError
+from orthogon.nn.spec import ModelSpec
+from orthogon.tasks.inputs import Inputs
+from orthogon.train.randomness import Draw
+from orthogon.train.recipe import DataSettings, TaskSettings
+from orthogon.train.task import Batch, Task
+
+
+class Supervised(Task):
+    """A task that predicts a target column from the other columns.
+
+    inputs: the encoders and what they encoded.
+    """
+
+    def __init__(self, settings: TaskSettings, data: DataSettings, augment: Sequence[str] = ()) -> None:
+        super().__init__(settings, data, augment)
+        self.inputs = Inputs(data, augment)
+        self.target_name = ""
+        self._target: Any = None
+        self._loss_weight: Tensor | None = None
+        self._example_weight: Tensor | None = None
+        self._on_cpu = True
+
+    # What each task fills in.
+
+    def _fit_target(self, data: Dataset, rows: np.ndarray) -> None:
+        """Learn classes or moments from the train rows; DataError where the target cannot be learnt."""
+        raise NotImplementedError
+
+    def _encode_target(self, data: Dataset, device: torch.device) -> Tensor:
+        """The target of every row on the device, with the task's mark for what is not known."""
+        raise NotImplementedError
+
+    def _outputs(self) -> int:
+        raise NotImplementedError
+
+    def _class_weight_of(self, target: Tensor) -> Tensor | None:
+        """What each example counts in the loss by its class; None where all count alike."""
+        return None
+
+    # The contract.
+
+    def check(self, data: Dataset) -> list[Finding]:
+        return unused_inputs(data)
+
+    def fit(self, data: Dataset, rows: np.ndarray) -> None:
+        rows = np.asarray(rows)
+        if not len(rows):
+            raise DataError("there are no examples to train on", where=data.name)
+        column = data.target_column()
+        missing = column.missing()[rows]
+        if missing.any():
+            first = rows[np.argmax(missing)]
+            raise DataError(
+                f"the target is missing in {int(missing.sum()):,} of {len(rows):,} examples to train on",
+                where=f"{data.name}: row {first} (id {data.ids[first]}), column {data.target!r}",
+                remedy="Fill it in, or leave those rows out.",
+            )
+        self.target_name = str(data.target)
+        self._fit_target(data, rows)
+        self.inputs.fit(data, rows)
+
+    def attach(self, data: Dataset, device: torch.device) -> None:
+        device = torch.device(device)
+        self._on_cpu = device.type == "cpu"
+        self.inputs.attach(data, device)
+        known = data.target is not None and data.target in data.columns
+        self._target = self._encode_target(data, device) if known else None
+        weight = None if data.weight is None else torch.as_tensor(data.weight, dtype=torch.float32, device=device)
+        self._example_weight = weight
+        of_class = None if self._target is None else self._class_weight_of(self._target)
+        self._loss_weight = weight if of_class is None else of_class if weight is None else of_class * weight
+
+    @property
+    def spec(self) -> ModelSpec:
+        return ModelSpec(self.inputs.specs(), self._outputs())
+
+    def default_model(self) -> tuple[str, dict[str, Any]]:
+        return ("convnet" if "image" in self.inputs.kinds else "mlp"), {}
+
+    def default_settings(self, rows: int) -> dict[str, Any]:
+        """AdamW under one cycle; epochs and batch by the amount of data, rates measured on digits and Adult."""
+        pictures = "image" in self.inputs.kinds
+        large = rows > 20_000
+        batch = 64 if rows < 5_000 else 128 if pictures else 256
+        epochs = (15 if large else 30) if pictures else (10 if large else 40)
+        return {
+            "optimizer": "adamw", "schedule": "one_cycle", "epochs": epochs, "batch_size": min(batch, max(1, rows)),
+            "lr": 6e-3 if pictures else 2e-3, "weight_decay": 0.05 if pictures else 0.01,
+        }
+
+    def batch(self, rows: Tensor, draw: Draw | None = None) -> Batch:
+        if not self._on_cpu:
+            rows = rows.to(self.inputs.device, non_blocking=True)
+        inputs = self.inputs.gather(rows, draw)
+        target = None if self._target is None else self._target.index_select(0, rows)
+        weight = None if self._loss_weight is None else self._loss_weight.index_select(0, rows)
+        return Batch(inputs, target, weight, rows)
+
+    def counts(self, batch: Batch) -> dict[str, float]:
+        return {"loss": float(len(batch.rows)) if batch.weight is None else float(batch.weight.sum())}
+
+    def _with_weight(self, results: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        """The results with the examples' own weights (not those of their classes), where they have any."""
+        if self._example_weight is not None:
+            results["weight"] = self._example_weight.index_select(0, batch.rows)
+        return results
+
+    def example_weights(self, rows: np.ndarray) -> np.ndarray | None:
+        """Float32 (n,): the examples' own weights; None where they have none."""
+        weight = self._example_weight
+        return None if weight is None else weight[torch.as_tensor(rows, device=weight.device)].cpu().numpy()
+
+    def targets(self, rows: np.ndarray) -> np.ndarray:
+        """As they stand in Rows; DataError where an example has no target, or one that training has not seen."""
+        if self._target is None:
+            raise DataError("there is no target to compare with", where=self.target_name,
+                            remedy=f"Give data with a column {self.target_name!r}.")
+        return self._target[torch.as_tensor(rows, device=self.inputs.device)].cpu().numpy()
+
+    def state(self) -> dict[str, Any]:
+        return {"task": self.name, "target": self.target_name, "inputs": self.inputs.state()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self.target_name = state["target"]
+        self.inputs.load_state(state["inputs"])
