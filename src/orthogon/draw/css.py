@@ -69,7 +69,8 @@ th{font-weight:600;color:var(--muted);border-bottom-width:2px}
 td img{display:block;max-width:none;image-rendering:pixelated}
 footer{margin-top:2.5rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--muted);font-size:.9rem}
 @media (max-width:480px){body{padding:1.5rem .9rem 2rem}.picture{padding:.5rem .35rem}.under{padding:0 .8rem .6rem}
-section{margin-top:1.25rem;padding-top:1.25rem}.picture svg.dense{min-width:36rem;max-width:none}.card{padding:.7rem .9rem}.card b{font-size:1.45rem}
+section{margin-top:1.25rem;padding-top:1.25rem}
+.picture svg.dense{min-width:36rem;max-width:none}.card{padding:.7rem .9rem}.card b{font-size:1.45rem}
 .cards{grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.6rem}}
 @media print{:root{--ink:#000;--muted:#444;--line:#ccc;--paper:#fff;--card:#fff;--soft:#f4f4f4;--accent:#005a8c;
 --good:#00624a;--warning:#8a5000;--bad:#963a00;color-scheme:light}
@@ -78,7 +79,8 @@ body{max-width:none;padding:0;font-size:10.5pt}
 nav,.skip,summary{display:none}
 details::details-content{content-visibility:visible;display:block;height:auto}
 figure,.card,.callout,tr{break-inside:avoid}
-h2,h3{break-after:avoid}
+h2,h3,.note,section>p{break-after:avoid}
+.cards{grid-template-columns:repeat(auto-fit,minmax(8rem,1fr))}
 .figures{grid-template-columns:1fr 1fr}
 .scroll{overflow:visible}
 a{color:inherit;text-decoration:none}}

@@ -41,7 +41,7 @@ def dots(
     values = [format_number(e.value, percent) for _, e in rows]
     left = min(160.0, max(text_width(label) for label in labels) + 18)
     right = max(text_width(value) for value in values) + 20
-    height = ROW * len(rows) + (50 if x_label or unit or percent else 32)
+    height = ROW * len(rows) + (44 if x_label or unit or percent else 30)
     with canvas(title, height, left=left, right=right, bottom=height - ROW * len(rows) - 6, top=6) as made:
         axes, y = made.axes, np.arange(len(rows))
         colors = [_dot_color(label, highlight, faint) for label, _ in rows]
@@ -113,7 +113,7 @@ def bars(
     left = min(160.0, max(text_width(name) for name in names) + 18)
     right = max(text_width(number) for number in numbers) + 20
     row = ROW - 6
-    height = row * len(length) + (50 if x_label else 32)
+    height = row * len(length) + (44 if x_label else 30)
     with canvas(title, height, left=left, right=right, bottom=height - row * len(length) - 6, top=6) as made:
         axes, y = made.axes, np.arange(len(length))
         _rails(axes, len(length))
@@ -173,7 +173,7 @@ def scatter(
     title: str,
     x_label: str = "target",
     y_label: str = "prediction",
-    points: int = 500,
+    points: int = 450,
 ) -> str:
     """Predictions against targets and the line where both are equal; at most `points` evenly chosen examples."""
     x, y = np.asarray(target, float).ravel(), np.asarray(prediction, float).ravel()
@@ -252,7 +252,7 @@ def confusion(matrix: ArrayLike, labels: Sequence[str], *, title: str) -> str:
     level = size <= 12 and max(text_width(name, text) for name in names) < 330 / size
     top = (26 + text) if level else 20 + side
     width = 420 - 28 - side - 10
-    with canvas(title, width + top + 10, left=28 + side, right=10, top=top, bottom=10, dense=size > 12) as made:
+    with canvas(title, width + top + 10, left=28 + side, right=10, top=top, bottom=10, dense=12 < size <= 40) as made:
         _heat(made.axes, shares)
         _class_names(made.axes, names if size <= 40 else [], text, level)
         if size <= 20:

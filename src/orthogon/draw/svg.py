@@ -118,7 +118,7 @@ def _write(node: Node) -> str:
 def _short_ids(body: str, title: str) -> str:
     """Ids that nothing refers to go; the others become short, with a prefix that keeps figures of a page apart."""
     used = dict.fromkeys(re.findall(r'(?:href="#|url\(#)([\w-]+)', body))
-    prefix = f"f{crc32((title + body).encode()):x}"
+    prefix = f"f{crc32((title + body).encode()) % 2**20:x}_"
     names = {old: f"{prefix}{number}" for number, old in enumerate(used)}
     body = re.sub(r' id="([^"]*)"', lambda m: f' id="{names[m[1]]}"' if m[1] in names else "", body)
     return re.sub(r'(href="#|url\(#)([\w-]+)', lambda m: m[1] + names[m[2]], body)
