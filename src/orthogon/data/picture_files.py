@@ -71,7 +71,10 @@ def _too_large(path: Path, pixels: int | str) -> PictureError:
 
 
 def read_header(path: Path) -> Header:
-    """Size, mode and orientation without decoding. PictureError for a damaged header or too many pixels."""
+    """Size, mode and orientation, mostly without decoding.
+
+    PictureError for a damaged header, too many pixels, or a file that ends too early (which is decoded to be sure).
+    """
     with _open(path) as picture:
         width, height = picture.size
         if width * height > MOST_PIXELS:
@@ -82,7 +85,10 @@ def read_header(path: Path) -> Header:
         mode = "I;16" if picture.mode.startswith("I") else picture.mode
         if mode == "P" and _grey_palette(picture):
             mode = "L"
-        return Header(height, width, mode, picture.format or "", orientation, getattr(picture, "n_frames", 1))
+        header = Header(height, width, mode, picture.format or "", orientation, getattr(picture, "n_frames", 1))
+    if seems_cut(path):
+        decode(path, 3, hint=(1, 1))  # raises where it truly is
+    return header
 
 
 def _orientation(picture: Image.Image) -> int:
@@ -103,23 +109,39 @@ def _grey_palette(picture: Image.Image) -> bool:
 def decode(path: Path, channels: int, hint: tuple[int, int] | None = None) -> np.ndarray:
     """H×W×C uint8: upright, its first frame, alpha laid on white, 16 bit scaled to 8, C = 1 (grey) or 3 (RGB).
 
-    hint: (H, W) that will be enough: a JPEG may then be decoded at half, a quarter or an eighth of its size, never
-        below the hint. PictureError (a DataError) for a damaged, truncated or too large picture.
+    hint: (H, W) that will be enough: a JPEG may then be decoded at half, a quarter or an eighth of its size, its
+        shorter side never below twice the hint's longer one. PictureError (a DataError) for a damaged, truncated
+        or too large picture.
     """
     with _open(path) as picture:
         width, height = picture.size
         if width * height > MOST_PIXELS:
             raise _too_large(path, width * height)
         if hint is not None and picture.format == "JPEG":
-            side = max(hint)  # either orientation
-            picture.draft(None, (side, side))
+            # Along the shorter side, so that it is enough for either orientation, and for crops.
+            factor = 2 * max(hint) / max(1, min(width, height))
+            picture.draft(None, (int(width * factor) + 1, int(height * factor) + 1))
         try:
             return to_array(picture, channels)
         except (OSError, ValueError, SyntaxError, struct.error, IndexError) as error:
+            cut = "truncated" in str(error) or "broken" in str(error)
             raise PictureError(
-                "truncated-image" if "truncated" in str(error) or "broken" in str(error) else "unreadable-image",
-                f"cannot be decoded ({error})", where=str(path), remedy="Export it again, or --skip-bad.",
+                "truncated-image" if cut else "unreadable-image", f"cannot be decoded to its end ({error})",
+                where=str(path), remedy="Export it again, or --skip-bad.",
             ) from None
+
+
+def seems_cut(path: Path) -> bool:
+    """Whether the end that its format prescribes is missing: cheap, and sure only that a whole file passes."""
+    with path.open("rb") as file:
+        head = file.read(12)
+        size = file.seek(0, 2)
+        file.seek(max(0, size - 4096))
+        tail = file.read()
+    if head[:4] == b"RIFF":
+        return size < int.from_bytes(head[4:8], "little") + 8
+    end = b"IEND" if head[:4] == b"\x89PNG" else b"\xff\xd9"
+    return end not in tail
 
 
 def to_array(picture: Image.Image, channels: int) -> np.ndarray:

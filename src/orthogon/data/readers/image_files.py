@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from orthogon.data.columns import ImageColumn
 from orthogon.data.dataset import Finding
-from orthogon.data.picture_files import Header, PictureError, read_header
+from orthogon.data.picture_files import Header, PictureError, decode, read_header
+from orthogon.data.progress import track
 from orthogon.errors import DataError
 
-_LONG = 3_000
 _SHOWN = 10
-T = TypeVar("T")
-
-
-def with_progress(items: Iterable[T], total: int, what: str, least: int = _LONG) -> Iterator[T]:
-    """The items; with a progress bar on stderr when they are many and a person looks on."""
-    import sys
-
-    if total < least or not sys.stderr.isatty():
-        yield from items
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(items, description=what, total=total, console=Console(stderr=True), transient=True)
 
 
 def image_column(
@@ -43,7 +29,7 @@ def image_column(
     good = np.ones(len(paths), dtype=bool)
     findings: list[Finding] = []
     grey = True
-    for row, path in enumerate(with_progress(paths, len(paths), "reading picture headers")):
+    for row, path in enumerate(track(paths, len(paths), "reading picture headers")):
         header = _header(path, ids[row], row, where)
         if isinstance(header, Finding):
             findings.append(header)
@@ -53,8 +39,34 @@ def image_column(
             grey &= header.grey
     if findings and not skip_bad:
         refuse(findings, where)
+    if skip_bad:
+        # Whoever leaves bad files out must know them before the data is split: so each is decoded once here.
+        rows = [row for row, path in enumerate(paths) if good[row]]
+        for finding in undecodable([paths[row] or Path() for row in rows], [ids[row] for row in rows], rows):
+            findings.append(finding)
+            good[finding.row] = False
     column = ImageColumn(None, [path or Path() for path in paths], sizes, channels or (1 if grey else 3))
     return column, findings, good
+
+
+def undecodable(paths: Sequence[Path], ids: Sequence[str], rows: Sequence[int]) -> list[Finding]:
+    """A finding for each file that cannot be decoded to its end, each being decoded once, in threads."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        results = track(pool.map(_decoded, paths), len(paths), "decoding pictures")
+        return [
+            Finding(error.kind, "error", error.what, where=name, row=row, value=str(path), remedy=error.remedy)
+            for error, path, name, row in zip(results, paths, ids, rows) if error is not None
+        ]
+
+
+def _decoded(path: Path) -> PictureError | None:
+    try:
+        decode(path, 3, hint=(1, 1))
+    except PictureError as error:
+        return error
+    return None
 
 
 def _header(path: Path | None, name: str, row: int, where: str) -> Header | Finding:

@@ -12,8 +12,8 @@ import numpy as np
 
 from orthogon.data.columns import Column, ImageColumn, NumberColumn
 from orthogon.data.dataset import PARTS, Dataset, Finding
+from orthogon.data.progress import track
 from orthogon.data.readers import arrays, hugging, table_files
-from orthogon.data.readers.image_files import with_progress
 from orthogon.data.readers.options import PART_OF_NAME, Options, row_ids
 from orthogon.data.readers.spill import spill
 from orthogon.errors import DataError, nearest
@@ -21,7 +21,6 @@ from orthogon.errors import DataError, nearest
 if TYPE_CHECKING:
     import polars as pl
 
-_PROGRESS = 5_000
 _MOST_COLUMNS = 200
 
 
@@ -123,9 +122,9 @@ def _from_map_style(source: Any, options: Options) -> Dataset:
     if not count:
         raise DataError("the data set is empty")
     xs, ys = [], []
-    for row in with_progress(range(count), count, "reading examples", least=_PROGRESS):
-        item: Any = source[row]
-        pair = isinstance(item, (tuple, list)) and len(item) == 2
+    for row in track(range(count), count, "reading examples"):
+        item = source[row]
+        pair = type(item) in (tuple, list) and len(item) == 2
         if pair != bool(ys) and row:
             raise DataError("some examples have a label and some have none", where=f"example {row}")
         x, y = item if pair else (item, None)

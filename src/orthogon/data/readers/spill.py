@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,9 @@ from typing import Any
 import numpy as np
 
 from orthogon.data.columns import ImageColumn
+from orthogon.data.picture_cache import cache_root, write_atomically
 from orthogon.data.picture_files import Header, decode, read_header, to_array
 from orthogon.errors import DataError
-
-
-def cache_root() -> Path:
-    """Where Orthogon keeps what it can make again: $ORTHOGON_CACHE, else the user's cache folder."""
-    named = os.environ.get("ORTHOGON_CACHE")
-    if named:
-        return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    return (Path(base) if base else Path.home() / ".cache") / "orthogon"
 
 
 def spill(pictures: Sequence[Any], channels: int | None) -> ImageColumn:
@@ -63,9 +54,7 @@ def _kept(data: bytes, folder: Path) -> Path:
         raise DataError("a picture is empty")
     path = folder / f"{hashlib.blake2b(data, digest_size=16).hexdigest()}.img"
     if not path.exists():
-        temporary = path.with_suffix(f".{os.getpid()}.part")
-        temporary.write_bytes(data)
-        temporary.replace(path)
+        write_atomically(path, data)
     return path
 
 
