@@ -22,7 +22,8 @@ CURVE_REFRESH = 1.0
 MOST_LINES = 30
 WINDOW = 10.0
 """Seconds over which speed is averaged."""
-RATES = frozenset({"accuracy", "error", "macro_f1", "weighted_f1", "roc_auc", "exact_match"})
+RATES = frozenset({"accuracy", "error", "label_accuracy", "subset_accuracy", "macro_f1", "weighted_f1"})
+"""Metrics that are shown in percent."""
 
 
 def progress(quiet: bool = False, noun: str = "examples") -> list[Observer]:

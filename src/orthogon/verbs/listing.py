@@ -1,0 +1,210 @@
+"""`list`: what there is, one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from orthogon import registry
+from orthogon.errors import OrthogonError, nearest
+
+
+METRICS = {
+    "classify": (
+        ("accuracy", "high", "share that is right"),
+        ("error", "low", "share that is wrong"),
+        ("macro_f1", "high", "mean of F1 over the classes, each counting alike"),
+        ("weighted_f1", "high", "mean of F1 over the classes, each by how often it occurs"),
+        ("roc_auc", "high", "chance that a right class is scored above a wrong one; over classes, their mean"),
+        ("cross_entropy", "low", "mean of -log of the probability of the true label, in nats"),
+        ("brier", "low", "mean squared distance of the probabilities from the truth"),
+        ("precision", "high", "share of the predicted positives that are positive; two classes only"),
+        ("recall", "high", "share of the positives that are found; two classes only"),
+        ("f1", "high", "harmonic mean of precision and recall; two classes only"),
+    ),
+    "regress": (
+        ("rmse", "low", "root of the mean squared error, in the unit of the target"),
+        ("mae", "low", "mean absolute error, in the unit of the target"),
+        ("r2", "high", "share of the variance that is explained"),
+    ),
+    "multilabel": (
+        ("label_accuracy", "high", "share of the known labels that is right"),
+        ("subset_accuracy", "high", "share of the examples with every label right"),
+        ("macro_f1", "high", "mean of F1 over the labels"),
+        ("macro_auc", "high", "mean of ROC AUC over the labels"),
+        ("cross_entropy", "low", "mean over the known labels, in nats"),
+    ),
+}
+"""Task -> (name, whether high or low is good, one line). Here, so that listing does not import torch; a test holds it
+against the tasks."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A table of named things.
+
+    what: "models", "runs", …; rows: one dict of plain values each, all with the same keys, the name first.
+    """
+
+    what: str
+    rows: tuple[dict[str, Any], ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def names(self) -> list[str]:
+        return [str(next(iter(row.values()))) for row in self.rows]
+
+    def to_dict(self) -> dict[str, Any]:
+        """{"list": what, "items": [row, …]}"""
+        return {"list": self.what, "items": [dict(row) for row in self.rows]}
+
+    def __str__(self) -> str:
+        """The name and what is said of it; the first line of a cell, without columns that are empty throughout."""
+        if not self.rows:
+            return f"no {self.what} yet"
+        from orthogon.draw.tables import text_table
+
+        headers = self._shown()
+        lines = text_table(headers, [[_cell(row[name]) for name in headers] for row in self.rows], align="l" * len(headers))
+        return "\n".join(lines.splitlines()[2:]) if len(headers) <= 2 else lines
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        from orthogon.draw.tables import html_table
+
+        headers = self._shown()
+        return html_table(headers, [[_cell(row[name]) for name in headers] for row in self.rows], caption=self.what)
+
+    def _shown(self) -> list[str]:
+        return [name for name in (self.rows[0] if self.rows else {}) if any(_cell(row[name]) for row in self.rows)]
+
+
+def list_names(what: str = "models", *, root: str | Path = "runs") -> Listing:
+    """What there is of "models", "tasks", "data", "runs", "optimizers", "schedules", "knobs" or "metrics".
+
+    root: the folder of the runs. OrthogonError, naming the nearest, for anything else.
+    """
+    return Listing(what, tuple(rows(what, root)))
+
+
+def rows(what: str, root: str | Path = "runs") -> list[dict[str, Any]]:
+    """The rows of a Listing."""
+    if what == "runs":
+        return [_run_row(run) for run in _runs(root)]
+    if what not in _SORTS:
+        raise OrthogonError(f"there is no list of {what!r}", remedy=nearest(what, [*_SORTS, "runs"]))
+    return _SORTS[what]()
+
+
+def _registered(sort: registry.Registry) -> Callable[[], list[dict[str, Any]]]:
+    def found() -> list[dict[str, Any]]:
+        return [
+            {"name": entry.name, "line": entry.line, "takes": " ".join(entry.kinds), "extra": entry.extra}
+            for entry in sort
+        ]
+
+    return found
+
+
+def _data_rows() -> list[dict[str, Any]]:
+    from orthogon.data import public
+
+    return [{"name": name, "line": public.line(name)} for name in public.names()]
+
+
+def _knob_rows() -> list[dict[str, Any]]:
+    from orthogon.train.recipe import flat_fields
+
+    return [_knob_row(key, field) for key, field in flat_fields()]
+
+
+def _knob_row(key: str, field: Any) -> dict[str, Any]:
+    extra = field.json_schema_extra or {}
+    bounds = {name: getattr(mark, name) for mark in field.metadata for name in ("ge", "gt", "le") if hasattr(mark, name)}
+    default = field.get_default(call_default_factory=True)
+    return {
+        "key": key, "default": "" if default is None else default, "type": _type_name(field.annotation),
+        "bounds": _bounds(bounds), "scale": "log" if extra.get("scale") == "log" else "",
+        "problem": ", ".join(name for name in extra.get("problem", []) if name != "none"),
+        "live": "live" if extra.get("live") else "", "line": field.description,
+    }
+
+
+def _bounds(bounds: dict[str, float]) -> str:
+    """`0 to 1`, `above 0`, `above 0 to 100`, `from 1`; empty without bounds."""
+    low = f"{bounds['ge']:g}" if "ge" in bounds else f"above {bounds['gt']:g}" if "gt" in bounds else ""
+    if "le" in bounds:
+        return f"{low} to {bounds['le']:g}".strip()
+    return f"from {low}" if "ge" in bounds else low
+
+
+def _type_name(annotation: Any) -> str:
+    """`float`, `crop | stretch`, `number`: without "or nothing"."""
+    from types import NoneType, UnionType
+    from typing import Literal, Union, get_args, get_origin
+
+    if get_origin(annotation) is Literal:
+        return " | ".join(str(value) for value in get_args(annotation))
+    if get_origin(annotation) in (Union, UnionType):
+        return " | ".join(_type_name(each) for each in get_args(annotation) if each is not NoneType)
+    return getattr(get_origin(annotation) or annotation, "__name__", str(annotation))
+
+
+def _metric_rows() -> list[dict[str, Any]]:
+    """The figures of merit of each task; the first of a task is what its results are judged by."""
+    return [
+        {"name": name, "task": task, "good": good, "line": line}
+        for task, metrics in METRICS.items() for name, good, line in metrics
+    ]
+
+
+def _runs(root: str | Path) -> list[Any]:
+    from orthogon.train.run import Run
+
+    return list(reversed(Run.all(root)))
+
+
+def _run_row(run: Any) -> dict[str, Any]:
+    """A run's name, task, model, when, and its first metric on dev (or the best part it has), with the interval."""
+    recipe, result = run.recipe(), run.read_json("result.json") or {}
+    part, name, figure = _main_figure(result)
+    began = datetime.fromtimestamp((run.path / "recipe.yaml").stat().st_mtime).astimezone()
+    return {
+        "name": run.name, "task": recipe.task.name or "", "model": recipe.model.name or "",
+        "part": part, "metric": name, "figure": figure, "date": f"{began:%Y-%m-%d %H:%M}",
+        "state": "" if result else "not finished", "path": str(run.path),
+    }
+
+
+def _main_figure(result: dict[str, Any]) -> tuple[str, str, str]:
+    from orthogon.stats.estimate import Estimate
+
+    splits = result.get("splits", {})
+    part = next((name for name in ("dev", "test", "train-dev", "train") if name in splits), None)
+    metrics = splits[part].get("metrics", {}) if part else {}
+    if part is None or not metrics:
+        return "", "", ""
+    name, values = next(iter(metrics.items()))
+    numbers = {key: float("nan") if values.get(key) is None else values[key] for key in ("value", "low", "high")}
+    estimate = Estimate(**numbers, n=values.get("n", splits[part].get("n", 0)), unit=values.get("unit", ""))
+    return part, name, str(estimate)
+
+
+def _cell(value: Any) -> str:
+    if value is True or value is False:
+        return "yes" if value else "no"
+    return "" if value in (None, {}, []) else str(value)
+
+
+_SORTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "models": _registered(registry.models), "tasks": _registered(registry.tasks),
+    "optimizers": _registered(registry.optimizers), "schedules": _registered(registry.schedules),
+    "data": _data_rows, "knobs": _knob_rows, "metrics": _metric_rows,
+}
