@@ -171,6 +171,9 @@ def test_confusion_bootstrap_refuses_what_is_not_counts():
     for bad in ([[0.5, 1], [1, 1]], [[1, 2]], [[0, 0], [0, 0]], [[-1, 2], [1, 1]]):
         with pytest.raises(DataError):
             bootstrap_confusion(bad, accuracy)
+    for truth, said in (([0, 1], [0, 2]), ([1], [-1]), ([0, 1], [0])):
+        with pytest.raises(DataError):
+            confusion_counts(truth, said, 2)
 
 
 def test_paired_values_see_what_pairing_shows():

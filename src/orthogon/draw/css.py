@@ -80,7 +80,7 @@ nav,.skip,summary{display:none}
 details::details-content{content-visibility:visible;display:block;height:auto}
 figure,.card,.callout,tr{break-inside:avoid}
 h2,h3,.note,section>p{break-after:avoid}
-.cards{grid-template-columns:repeat(auto-fit,minmax(8rem,1fr))}
+.cards{grid-template-columns:repeat(auto-fit,minmax(8rem,1fr))}.card b{font-size:1.2rem}
 .figures{grid-template-columns:1fr 1fr}
 .scroll{overflow:visible}
 a{color:inherit;text-decoration:none}}

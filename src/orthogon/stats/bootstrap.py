@@ -18,9 +18,7 @@ from orthogon.stats.intervals import group_codes, rate
 from orthogon.stats.resample import Analytic, Replicates, acceleration, resample_counts, to_estimate
 
 Floats = NDArray[np.float64]
-BLOCKS = (
-    500  # leave-one-block-out beyond this many units: the influence of a block is the sum of its members'
-)
+BLOCKS = 500  # leave-one-block-out beyond this many units: the influence of a block is the sum of its members'
 ANALYTIC = 20_000  # units beyond which a function of means is given its analytic interval
 
 
@@ -182,9 +180,7 @@ def _unit_sums(columns: ArrayLike, weights: ArrayLike | None, groups: ArrayLike 
 
 def _check(table: Floats, weight: Floats) -> None:
     if len(weight) != len(table):
-        raise DataError(
-            f"{len(weight):,} weights for {len(table):,} examples", remedy="Give one per example."
-        )
+        raise DataError(f"{len(weight):,} weights for {len(table):,} examples", remedy="Give one per example.")
     if not np.isfinite(table).all():
         raise DataError("a NaN or infinite number cannot be averaged", remedy="Leave those examples out.")
     if not (np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):

@@ -49,9 +49,7 @@ def bootstrap_confusion(
         statistic(_matrices(draw(n, cell_counts / n, size=min(rows, replicates - start)), filled, size))
         for start in range(0, replicates, rows)
     ]
-    found = Replicates(
-        value, np.concatenate(drawn), _cell_acceleration(cell_counts, filled, size, statistic, rows)
-    )
+    found = Replicates(value, np.concatenate(drawn), _cell_acceleration(cell_counts, filled, size, statistic, rows))
     return to_estimate(found, n, "examples", confidence, unit)
 
 
@@ -68,9 +66,7 @@ def _cell_acceleration(
     if len(cells) > 2000:
         return None
     left = cells - np.eye(len(cells), dtype=np.int64)
-    values = [
-        statistic(_matrices(left[start : start + rows], filled, size)) for start in range(0, len(left), rows)
-    ]
+    values = [statistic(_matrices(left[start : start + rows], filled, size)) for start in range(0, len(left), rows)]
     flat = np.concatenate(values)
     return acceleration(flat, cells.astype(float)) if np.isfinite(flat).all() else None
 
@@ -79,15 +75,19 @@ def _checked(matrix: ArrayLike) -> NDArray[np.int64]:
     counts = np.asarray(matrix)
     square = counts.ndim == 2 and counts.shape[0] == counts.shape[1]
     if not square or (counts < 0).any() or (counts != np.floor(counts)).any() or counts.sum() == 0:
-        raise DataError(
-            "a confusion matrix is square, of counts, and not empty", remedy="Give K x K whole numbers."
-        )
+        raise DataError("a confusion matrix is square, of counts, and not empty", remedy="Give K x K whole numbers.")
     return counts.astype(np.int64)
 
 
 def confusion_counts(truth: ArrayLike, prediction: ArrayLike, classes: int) -> NDArray[np.int64]:
     """The classes × classes matrix of counts (rows: truth) from two arrays of class numbers."""
     rows, columns = np.asarray(truth, np.int64).ravel(), np.asarray(prediction, np.int64).ravel()
+    both = np.concatenate([rows, columns])
+    if len(rows) != len(columns) or (both < 0).any() or (both >= classes).any():
+        raise DataError(
+            f"classes must be numbered 0 to {classes - 1}, one truth per prediction",
+            remedy="Leave unknown labels out, or give the right number of classes.",
+        )
     return np.bincount(rows * classes + columns, minlength=classes**2).reshape(classes, classes)
 
 

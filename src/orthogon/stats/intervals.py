@@ -15,9 +15,7 @@ Floats = NDArray[np.float64]
 def critical(confidence: float) -> float:
     """The two-sided normal quantile of a confidence level: 1.96 for 0.95. DataError outside (0, 1)."""
     if not 0 < confidence < 1:
-        raise DataError(
-            f"a confidence level lies between 0 and 1, not {confidence}", remedy="Use 0.95 for 95 %."
-        )
+        raise DataError(f"a confidence level lies between 0 and 1, not {confidence}", remedy="Use 0.95 for 95 %.")
     return float(ndtri(0.5 + confidence / 2))
 
 

@@ -70,9 +70,7 @@ def _upper(b: int, c: int, n: int, z: float) -> float:
     """The larger root of Tango's score equation; the smaller is its mirror image."""
     if b == n:
         return 1.0
-    inside = (
-        b - c
-    ) / n + 1e-12  # just inside the bracket: at the estimate itself the score is zero without spread
+    inside = (b - c) / n + 1e-12  # just inside the bracket: at the estimate itself the score is zero without spread
 
     def excess(difference: float) -> float:
         spread = 2 * _broken_share(b, c, n, difference) + difference * (1 - difference)
@@ -111,9 +109,7 @@ def compare_paired(
     p_value = float(binomtest(put_right, put_right + broken).pvalue) if put_right + broken else 1.0
     difference = (put_right - broken) / n
     method = "Tango score interval, exact McNemar test"
-    return PairedComparison(
-        difference, low, high, n, put_right, broken, p_value, _verdict(low, high, True), method
-    )
+    return PairedComparison(difference, low, high, n, put_right, broken, p_value, _verdict(low, high, True), method)
 
 
 def compare_paired_values(
@@ -152,9 +148,7 @@ def compare_paired_values(
         estimate.n,
         int(np.sum(gain > 0)),
         int(np.sum(gain < 0)),
-        _p_value(found, sums, _difference_of(transform), seed)
-        if np.isfinite(interval).all()
-        else float("nan"),
+        _p_value(found, sums, _difference_of(transform), seed) if np.isfinite(interval).all() else float("nan"),
         _verdict(*interval, higher_is_better),
         estimate.method,
         unit,
@@ -165,9 +159,7 @@ def _paired_sums(a: Floats, b: Floats, weights: ArrayLike | None, groups: ArrayL
     weight = np.ones(len(a)) if weights is None else np.asarray(weights, float).ravel()
     _same_length(a, weight)
     if not (np.isfinite(a + b).all() and np.isfinite(weight).all() and (weight >= 0).all()):
-        raise DataError(
-            "values and weights must be finite", remedy="Leave those examples out of both models."
-        )
+        raise DataError("values and weights must be finite", remedy="Leave those examples out of both models.")
     rows = np.column_stack([a * weight, b * weight, weight])
     if groups is None:
         return rows
@@ -185,9 +177,7 @@ def _difference_of(transform: Callable[[Floats], Floats] | None) -> Callable[[Fl
     return difference
 
 
-def _p_value(
-    found: Replicates | Analytic, sums: Floats, statistic: Callable[[Floats], Floats], seed: int
-) -> float:
+def _p_value(found: Replicates | Analytic, sums: Floats, statistic: Callable[[Floats], Floats], seed: int) -> float:
     if isinstance(found, Analytic):
         return found.p_value()
     swapped = _swapped(sums, statistic, seed)
@@ -203,9 +193,7 @@ def _swapped(sums: Floats, statistic: Callable[[Floats], Floats], seed: int, dra
     values = []
     for start in range(0, draws, rows):
         moved = generator.integers(0, 2, (min(rows, draws - start), n), dtype=np.int8) @ gain
-        values.append(
-            statistic(np.column_stack([total[0] + moved, total[1] - moved, np.full(len(moved), total[2])]))
-        )
+        values.append(statistic(np.column_stack([total[0] + moved, total[1] - moved, np.full(len(moved), total[2])])))
     return np.concatenate(values)
 
 

@@ -89,9 +89,7 @@ class Analytic:
         return f"ABC, the analytic form of the BCa bootstrap over {over}"
 
 
-def to_estimate(
-    found: Replicates | Analytic, n: int, over: str, confidence: float, unit: str = ""
-) -> Estimate:
+def to_estimate(found: Replicates | Analytic, n: int, over: str, confidence: float, unit: str = "") -> Estimate:
     """The Estimate of a bootstrap; NaN ends, and the reason, where the sample gives no interval."""
     nan = float("nan")
     if n < 2:

@@ -23,9 +23,7 @@ def examples_needed(error: float, difference: float, power: float = 0.8, confide
     return ceil(_independent(error, difference, power, confidence))
 
 
-def examples_needed_paired(
-    disagreement: float, difference: float, power: float = 0.8, confidence: float = 0.95
-) -> int:
+def examples_needed_paired(disagreement: float, difference: float, power: float = 0.8, confidence: float = 0.95) -> int:
     """Examples of one set that both models are run on, to see `difference` in their error rates.
 
     disagreement: the share of examples on which exactly one of the two is right; at least |difference|.
