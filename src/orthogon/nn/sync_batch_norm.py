@@ -1,0 +1,85 @@
+"""Batch normalisation over the batches of all ranks together, on any device.
+
+torch's own SyncBatchNorm refuses the CPU. Here count, sum and sum of squares are added over the ranks by an
+all-reduce that autograd sees through, so that the gradient is that of one big batch.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over ranks; the gradient of each rank's term is the sum of all ranks' gradients."""
+
+    @staticmethod
+    def forward(ctx: object, values: Tensor) -> Tensor:
+        added = values.clone()
+        dist.all_reduce(added)
+        return added
+
+    @staticmethod
+    def backward(ctx: object, *gradients: Tensor) -> Tensor:
+        added = gradients[0].contiguous().clone()
+        dist.all_reduce(added)
+        return added
+
+
+class SyncBatchNorm(_BatchNorm):
+    """Batch normalisation (Ioffe & Szegedy 2015) with statistics over all ranks; alone, it is torch's batch norm.
+
+    Inputs N×C or N×C×…; parameters and state as torch.nn.BatchNorm2d.
+    """
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.ndim < 2:
+            raise ValueError(f"expected at least 2 axes, got {input.ndim}")
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training or not dist.is_initialized() or dist.get_world_size() == 1:
+            return super().forward(input)
+        axes = [axis for axis in range(input.ndim) if axis != 1]
+        shape = [1, -1, *[1] * (input.ndim - 2)]
+        mean, variance, count = _statistics(input.float(), axes)
+        self._remember(mean.detach(), variance.detach(), count)
+        normalized = (input.float() - mean.view(shape)) * torch.rsqrt(variance.view(shape) + self.eps)
+        if self.affine:
+            normalized = normalized * self.weight.view(shape) + self.bias.view(shape)
+        return normalized.to(input.dtype)
+
+    def _remember(self, mean: Tensor, variance: Tensor, count: float) -> None:
+        if not self.track_running_stats:
+            return
+        tracked = cast(Tensor, self.num_batches_tracked)
+        tracked.add_(1)
+        momentum = 1.0 / float(tracked) if self.momentum is None else self.momentum
+        unbiased = variance * (count / max(1.0, count - 1.0))
+        cast(Tensor, self.running_mean).lerp_(mean, momentum)
+        cast(Tensor, self.running_var).lerp_(unbiased, momentum)
+
+
+def _statistics(values: Tensor, axes: list[int]) -> tuple[Tensor, Tensor, float]:
+    """Mean and (biased) variance per channel over all ranks, and how many values each rests on."""
+    count = values.new_tensor([values.numel() / max(1, values.shape[1])])
+    packed = cast(Tensor, _Sum.apply(torch.cat([values.sum(axes), (values**2).sum(axes), count])))
+    sums, squares, total = packed[: values.shape[1]], packed[values.shape[1] : -1], packed[-1]
+    mean = sums / total
+    return mean, (squares / total - mean**2).clamp_min(0), float(total)
+
+
+def synchronized(model: nn.Module) -> nn.Module:
+    """The model with every batch norm replaced by one over all ranks; parameters and running statistics are kept."""
+    for name, child in model.named_children():
+        if isinstance(child, _BatchNorm) and not isinstance(child, SyncBatchNorm):
+            other = SyncBatchNorm(child.num_features, child.eps, child.momentum, child.affine,
+                                  child.track_running_stats)
+            other.load_state_dict(child.state_dict())
+            setattr(model, name, other.to(next((p.device for p in child.parameters()), None)))
+        else:
+            synchronized(child)
+    return model
