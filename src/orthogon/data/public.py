@@ -1,14 +1,250 @@
-"""Named public data sets."""
+"""Named public data sets: found in $ORTHOGON_DATA, or fetched, verified and kept in the cache."""
 
 from __future__ import annotations
 
-from orthogon.data import digits
-from orthogon.data.dataset import Dataset
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from orthogon.data import digits, public_loaders
+from orthogon.data.dataset import Card, Dataset
+from orthogon.data.download import fetch, sha256_of
+from orthogon.data.picture_cache import cache_root
+from orthogon.errors import DataError, nearest
+
+
+@dataclass(frozen=True)
+class PublicFile:
+    """One file of a public set.
+
+    name, address, sha256, bytes: as it lies at its address.
+    also: the same content under another name or packing, as (name, SHA-256): taken where $ORTHOGON_DATA has it.
+    """
+
+    name: str
+    address: str
+    sha256: str
+    bytes: int
+    also: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Public:
+    """A named data set.
+
+    folder: its name below $ORTHOGON_DATA; "" for sets that come with the software.
+    loader: folder -> Dataset, without name, card and origin.
+    """
+
+    name: str
+    title: str
+    loader: Callable[[Path], Dataset]
+    licence: str
+    citation: str
+    notes: tuple[str, ...] = ()
+    address: str = ""
+    folder: str = ""
+    files: tuple[PublicFile, ...] = ()
+
+    @property
+    def card(self) -> Card:
+        return Card(self.title, self.address, self.licence, self.citation, self.notes)
+
+    @property
+    def bundled(self) -> bool:
+        return not self.files
+
+
+_UCI = "https://archive.ics.uci.edu/ml/machine-learning-databases"
+_FASHION = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion"
+_MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist"
+_WRITERS = (
+    "The digits come from few writers (13 of the 43 who gave the whole collection), who are not named in the data: a "
+    "random split puts every writer on both sides, so a score says little about people whose hand it has not seen."
+)
+_DIGITS = (
+    "E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998; the "
+    "test part, as distributed with scikit-learn"
+)
+
+SETS: dict[str, Public] = {
+    each.name: each
+    for each in (
+        Public(
+            "digits", "1,797 handwritten digits, 8×8, grey (comes with the software)", lambda _: digits.load(),
+            "CC BY 4.0", _DIGITS, (_WRITERS,), "https://archive.ics.uci.edu/dataset/80",
+        ),
+        Public(
+            "digits-tilted", "the digits; half of them as if held askew before a phone: a data mismatch to learn on",
+            lambda _: digits.load_tilted(), "CC BY 4.0", _DIGITS,
+            (_WRITERS, "Made here: source 'phone' is turned by up to ±35°, sheared, scaled, shifted; source 'scanner' is "
+             "as it was. Dev and test are meant to come from the phone (target_source=phone)."),
+            "https://archive.ics.uci.edu/dataset/80",
+        ),
+        Public(
+            "fashion-mnist", "70,000 pictures of clothing, 28×28, grey, 10 classes",
+            public_loaders.fashion_mnist, "MIT",
+            "H. Xiao, K. Rasul, R. Vollgraf, Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning "
+            "Algorithms, arXiv:1708.07747, 2017",
+            ("Shirt, T-shirt/top, Pullover and Coat overlap, and some labels are wrong: some error will remain.",),
+            "https://github.com/zalandoresearch/fashion-mnist", "fashion_mnist",
+            (
+                PublicFile("train-images-idx3-ubyte.gz", f"{_FASHION}/train-images-idx3-ubyte.gz",
+                           "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84", 26421880),
+                PublicFile("train-labels-idx1-ubyte.gz", f"{_FASHION}/train-labels-idx1-ubyte.gz",
+                           "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845", 29515),
+                PublicFile("t10k-images-idx3-ubyte.gz", f"{_FASHION}/t10k-images-idx3-ubyte.gz",
+                           "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073", 4422102),
+                PublicFile("t10k-labels-idx1-ubyte.gz", f"{_FASHION}/t10k-labels-idx1-ubyte.gz",
+                           "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5", 5148),
+            ),
+        ),
+        # `also`: the same pixels and labels, packed anew (gzip -9 -n).
+        Public(
+            "mnist", "70,000 handwritten digits, 28×28, grey", public_loaders.idx, "CC BY-SA 3.0",
+            "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, Gradient-based learning applied to document recognition, "
+            "Proc. IEEE 86(11), 1998",
+            ("No writer is in both parts (about 250 wrote the train part). A few test labels are wrong.",),
+            "http://yann.lecun.com/exdb/mnist/", "mnist",
+            (
+                PublicFile("train-images-idx3-ubyte.gz", f"{_MNIST}/train-images-idx3-ubyte.gz",
+                           "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609", 9912422,
+                           (("train-images-idx3-ubyte.gz",
+                             "0b367032e93c5d0cea0925647cfdb18614af8ee15f83e6f2fc2ad904a6835971"),)),
+                PublicFile("train-labels-idx1-ubyte.gz", f"{_MNIST}/train-labels-idx1-ubyte.gz",
+                           "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c", 28881,
+                           (("train-labels-idx1-ubyte.gz",
+                             "1787548bbe0bff1ec2ecdc0ef292b02df999e2d1a6002d27500982c652b17203"),)),
+                PublicFile("t10k-images-idx3-ubyte.gz", f"{_MNIST}/t10k-images-idx3-ubyte.gz",
+                           "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6", 1648877,
+                           (("t10k-images-idx3-ubyte.gz",
+                             "1a1a05eab793c14bb050b398624a11b0ffd1a2953baed553b1b9bd079e2a20be"),)),
+                PublicFile("t10k-labels-idx1-ubyte.gz", f"{_MNIST}/t10k-labels-idx1-ubyte.gz",
+                           "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", 4542,
+                           (("t10k-labels-idx1-ubyte.gz",
+                             "b91679a0acfe4ba0e50a2437a903084cba1f5f92592b016a25a7dfd00455798b"),)),
+            ),
+        ),
+        # `also`: the train part is the same text, packed; the test part is without its first line, a remark.
+        Public(
+            "adult", "48,842 people of the 1994 census: is the income above 50,000 dollars?", public_loaders.adult,
+            "CC BY 4.0", "B. Becker, R. Kohavi, Adult, UCI Machine Learning Repository, 1996",
+            ("The column fnlwgt is a sampling weight of the census, not a trait of the person.",
+             "education and education-num say the same thing twice.",
+             "It records sex, race and origin, and the inequality of 1994: not for decisions about people."),
+            "https://archive.ics.uci.edu/dataset/2", "uci_tables",
+            (
+                PublicFile("adult.data", f"{_UCI}/adult/adult.data",
+                           "5b00264637dbfec36bdeaab5676b0b309ff9eb788d63554ca0a249491c86603d", 3974305,
+                           (("adult-train.csv.gz",
+                             "171e93e0be014947c678f8e0fd17485ec99e8c273d1a7a0b506bb9139e95800b"),)),
+                PublicFile("adult.test", f"{_UCI}/adult/adult.test",
+                           "a2a9044bc167a35b2361efbabec64e89d69ce82d9790d2980119aac5fd7e9c05", 2003153,
+                           (("adult-test.csv.gz",
+                             "1f463d13207c2309afd36957e5dc547973934dd2cc22214907fda590810d9e32"),)),
+            ),
+        ),
+        # `also`: the same values with commas, whole numbers without ".0", and no line of names.
+        Public(
+            "wine-quality", "6,497 Portuguese wines, 11 measurements and the colour: how good do tasters find them?",
+            public_loaders.wine_quality, "CC BY 4.0",
+            "P. Cortez, A. Cerdeira, F. Almeida, T. Matos, J. Reis, Modeling wine preferences by data mining from "
+            "physicochemical properties, Decision Support Systems 47(4), 2009",
+            ("1,177 rows are copies of others: a random split puts copies on both sides.",
+             "Grades are whole numbers from 3 to 9, the median of at least three tasters; few are far from 6."),
+            "https://archive.ics.uci.edu/dataset/186", "uci_tables",
+            (
+                PublicFile("winequality-red.csv", f"{_UCI}/wine-quality/winequality-red.csv",
+                           "4a402cf041b025d4566d954c3b9ba8635a3a8a01e039005d97d6a710278cf05e", 84199,
+                           (("winequality-red.csv",
+                             "c9614512e980f1cbd221c796daa97f00c4898c3cd1716863abac60f6cd1a522e"),)),
+                PublicFile("winequality-white.csv", f"{_UCI}/wine-quality/winequality-white.csv",
+                           "76c3f809815c17c07212622f776311faeb31e87610d52c26d87d6e361b169836", 264426,
+                           (("winequality-white.csv.gz",
+                             "39c3a35d44b7b0de7deb3420a44b4873307e49cd26985e51899e6d1aa65d4998"),)),
+            ),
+        ),
+        # `also`: a reduced copy, the first 200 pictures of each class, 224×299.
+        Public(
+            "trashnet", "photographs of rubbish in 6 classes (2,527, or the reduced copy of 1,137)",
+            public_loaders.trashnet, "MIT",
+            "G. Thung, M. Yang, Classification of Trash for Recyclability Status, CS229, Stanford, 2016",
+            ("The same object was photographed several times in a row, and the files do not say which: a random split "
+             "puts one object on both sides.", "All lie on the same white board: other backgrounds will be harder.",
+             "A few pictures occur under two labels."),
+            "https://github.com/garythung/trashnet", "trashnet_small",
+            (
+                PublicFile("dataset-resized.zip",
+                           "https://huggingface.co/datasets/garythung/trashnet/resolve/main/dataset-resized.zip",
+                           "c060e8abfe5d6de0578ca15be1ed8ad0794a865d333c3473d53d1d9ad6e38b8c", 42834870,
+                           (("trashnet_small.tar",
+                             "ec79801145a971e03c9140147c6e61c3a850cc0711ac4b3545dbe3043e911c7f"),)),
+            ),
+        ),
+    )
+}
 
 
 def names() -> list[str]:
-    return ["digits", "digits-tilted"]
+    """The names that `load` takes."""
+    return list(SETS)
 
 
-def load(name: str) -> Dataset:
-    return digits.load() if name == "digits" else digits.load_tilted()
+def list_public() -> list[Public]:
+    """All named sets, with address, licence, citation and notes."""
+    return list(SETS.values())
+
+
+def find(name: str) -> Public:
+    """The set of that name; DataError naming the nearest."""
+    try:
+        return SETS[name]
+    except KeyError:
+        raise DataError(f"there is no public data set {name!r}", remedy=nearest(name, names())) from None
+
+
+def get(name: str, root: Path | None = None, progress: bool | None = None) -> Path:
+    """The folder with the files of that set: below `root` (default $ORTHOGON_DATA) if they are there and verified,
+    else in the cache, fetched if need be. For bundled sets the cache folder, which may be empty.
+
+    DataError: an unknown name, no connection, another content than expected.
+    """
+    public = find(name)
+    cache = cache_root() / "data" / name
+    if public.bundled:
+        return cache
+    given = root or (Path(os.environ["ORTHOGON_DATA"]) if os.environ.get("ORTHOGON_DATA") else None)
+    for folder in (given / public.folder, given / name) if given else ():
+        if _complete(public, folder):
+            return folder
+    for file in public.files:
+        fetch(file, cache, progress)
+    return cache
+
+
+def _complete(public: Public, folder: Path) -> bool:
+    """Whether every file of the set lies there; DataError where one does with another content than known."""
+    found = [_present(file, folder) for file in public.files]
+    if not all(found):
+        return False
+    for file, path in zip(public.files, found):
+        accepted = {file.sha256, *(digest for name, digest in file.also)}
+        if path is not None and (digest := sha256_of(path)) not in accepted:
+            raise DataError(f"this is not the file that {public.name} consists of: SHA-256 {digest}", where=str(path),
+                            remedy="Replace or remove it; or give the path itself to read it as it is.")
+    return True
+
+
+def _present(file: PublicFile, folder: Path) -> Path | None:
+    for name in (file.name, *(name for name, _ in file.also)):
+        if (folder / name).is_file():
+            return folder / name
+    return None
+
+
+def load(name: str, root: Path | None = None, progress: bool | None = None) -> Dataset:
+    """The set as a Dataset with its card; origin is the name."""
+    public = find(name)
+    data = public.loader(get(name, root, progress))
+    return replace(data, name=name, card=public.card, origin=name)

@@ -81,6 +81,13 @@ def guess_separator(text: str, path: Path) -> str:
 def read_delimited(path: Path, options: Options) -> tuple[pl.DataFrame, list[Finding]]:
     """Frame of strings (null = missing) with the column "" for a nameless one; DataError as `read` lists them."""
     text, findings = read_text(path)
+    frame, more = parse_text(text, options, path)
+    return frame, [*findings, *more]
+
+
+def parse_text(text: str, options: Options, path: Path) -> tuple[pl.DataFrame, list[Finding]]:
+    """`read_delimited` of a text that is already there; `path` is for errors."""
+    findings: list[Finding] = []
     if not text.strip():
         raise DataError("the file is empty", where=str(path), remedy="It needs a line of names and lines of values.")
     separator = guess_separator(text, path)
