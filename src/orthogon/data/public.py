@@ -78,7 +78,7 @@ SETS: dict[str, Public] = {
         Public(
             "digits-tilted", "the digits; half of them as if held askew before a phone: a data mismatch to learn on",
             lambda _: digits.load_tilted(), "CC BY 4.0", _DIGITS,
-            (_WRITERS, "Made here: source 'phone' is turned by up to ±35°, sheared, scaled, shifted; source 'scanner' is "
+            (_WRITERS, "Made here: source 'phone' is turned by up to ±35°, sheared, scaled, shifted; 'scanner' is "
              "as it was. Dev and test are meant to come from the phone (target_source=phone)."),
             "https://archive.ics.uci.edu/dataset/80",
         ),
@@ -172,7 +172,7 @@ SETS: dict[str, Public] = {
             "G. Thung, M. Yang, Classification of Trash for Recyclability Status, CS229, Stanford, 2016",
             ("The same object was photographed several times in a row, and the files do not say which: a random split "
              "puts one object on both sides.", "All lie on the same white board: other backgrounds will be harder.",
-             "A few pictures occur under two labels."),
+             "In the full set three pictures occur under two labels."),
             "https://github.com/garythung/trashnet", "trashnet_small",
             (
                 PublicFile("dataset-resized.zip",
