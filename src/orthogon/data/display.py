@@ -31,6 +31,7 @@ _LONG = 40
 _MOST_COLUMNS = 60
 _MOST_SHOWN_COLUMNS = 12
 _ROWS = 8
+_CELL = 128
 
 
 def show(data: Dataset, count: int = 24, *, size: tuple[int, int] | None = None, fit: str = "crop") -> Shown:
@@ -85,13 +86,18 @@ class Shown:
             raise DataError("this data has no pictures to make a contact sheet of", where=self.data.name)
         small = column.take(self.rows)
         pixels = materialize(small, self.size or network_size(column), self.fit)
-        return contact_sheet([picture.transpose(1, 2, 0) for picture in pixels], self.captions(), columns=8)
+        side = max(pixels.shape[2:])
+        cell = side * max(1, _CELL // side)  # a whole multiple: every pixel stays a square
+        pictures = [picture.transpose(1, 2, 0) for picture in pixels]
+        return contact_sheet(pictures, self.captions(), columns=8, cell=max(cell, _CELL // 2))
 
     def captions(self) -> list[str]:
         """Two lines for each shown row: the target, then the id."""
         target = self.data.columns.get(self.data.target or "")
         labels = [cell_text(target, int(row)) if target is not None else "" for row in self.rows]
-        ids = [name if len(name) <= 18 else "…" + name[-17:] for name in self.data.ids[self.rows].tolist()]
+        # Of a file in the folder of its class the file name says the rest.
+        ids = [name.removeprefix(f"{label}/") for label, name in zip(labels, self.data.ids[self.rows].tolist())]
+        ids = [name if len(name) <= 18 else "…" + name[-17:] for name in ids]
         return [f"{label}\n{name}" if label else name for label, name in zip(labels, ids)]
 
     def save(self, path: str | Path) -> Path:

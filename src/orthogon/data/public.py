@@ -78,7 +78,7 @@ SETS: dict[str, Public] = {
         Public(
             "digits-tilted", "the digits; half of them as if held askew before a phone: a data mismatch to learn on",
             lambda _: digits.load_tilted(), "CC BY 4.0", _DIGITS,
-            (_WRITERS, "Made here: source 'phone' is turned by up to ±35°, sheared, scaled, shifted; 'scanner' is "
+            (_WRITERS, "Made here: source 'phone' is turned by up to ±35°, sheared and scaled; 'scanner' is "
              "as it was. Dev and test are meant to come from the phone (target_source=phone)."),
             "https://archive.ics.uci.edu/dataset/80",
         ),
