@@ -1,0 +1,136 @@
+"""The examples of a report: most confused, surest mistakes, worst by loss, each with its picture or record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from orthogon.draw.page import Page
+from orthogon.draw.tables import Raw, format_number, html_table
+from orthogon.report.examples import confidence, confident_mistakes, confused, worst
+from orthogon.report.view import View
+from orthogon.train.rows import Rows
+
+STYLE = """<style>
+.shots{display:grid;grid-template-columns:repeat(auto-fill,minmax(8.5rem,1fr));gap:.8rem;list-style:none;
+margin:.6rem 0 1.2rem;padding:0;max-width:none}
+.shots li{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:.6rem;font-size:.85rem;
+line-height:1.35;overflow-wrap:anywhere;break-inside:avoid}
+.shots .frame{background:#fff;border-radius:6px;height:6.5rem;display:flex;align-items:center;justify-content:center;
+margin-bottom:.45rem;overflow:hidden}
+.shots img{width:6rem;height:6rem;object-fit:contain}
+.shots img.small{image-rendering:pixelated}
+.shots b{font-weight:620}
+.shots .id{color:var(--muted);font-size:.78rem;display:block}
+td .record{color:var(--muted);font-size:.85rem;min-width:16rem;display:block}
+td .line{white-space:nowrap}
+</style>""".replace("\n", "")
+
+
+def examples(page: Page, view: View) -> None:
+    """Pictures (or records) of the examples that say most, true → predicted with probability."""
+    rows = view.main_rows
+    if rows is None or len(rows) == 0:
+        return
+    groups = _groups(rows)
+    if not groups:
+        return
+    page.section("Examples", note=f"From {view.main}. What they have in common is the next thing to mend.")
+    pictures = any("picture" in view.shown.get(str(rows.ids[row]), {}) for _, found in groups for row in found)
+    if pictures:
+        page.html(STYLE)
+    for title, found in groups:
+        body = _shots(view, rows, found) if pictures else _records(view, rows, found)
+        page.html(f"<h3>{escape(title)}</h3>{body}")
+
+
+def _groups(rows: Rows) -> list[tuple[str, list[int]]]:
+    """Titles with rows; an example stands under the first title that fits it."""
+    seen: set[int] = set()
+    pairs = [found for _, found in confused(rows) if len(found) > 1]
+    wanted = [("Most frequent confusions", [row for found in pairs for row in found])]
+    wanted += [("Surest mistakes", confident_mistakes(rows)), ("Largest loss", worst(rows))]
+    groups = []
+    for title, found in wanted:
+        new = [row for row in found if row not in seen]
+        seen.update(new)
+        if new:
+            groups.append((title, new))
+    return groups
+
+
+def _shots(view: View, rows: Rows, found: Sequence[int]) -> str:
+    return '<ul class="shots">' + "".join(_shot(view, rows, row) for row in found) + "</ul>"
+
+
+def _shot(view: View, rows: Rows, row: int) -> str:
+    identity = str(rows.ids[row])
+    shown = view.shown.get(identity, {})
+    said = _said(rows, row)
+    picture = str(shown.get("picture") or "")
+    image = ""
+    if picture.startswith("data:image/png;base64,"):
+        small = ' class="small"' if _is_small(picture) else ""
+        image = f'<div class="frame"><img{small} src="{escape(picture)}" alt="{escape(identity)}"></div>'
+    record = _record_text(shown)
+    return (f"<li>{image}<b>{escape(said[0])}</b> → <b>{escape(said[1])}</b><br>{escape(said[2])}"
+            f'{f"<br>{escape(record)}" if record else ""}<span class="id">{escape(identity)}</span></li>')
+
+
+def _is_small(picture: str) -> bool:
+    """Whether the PNG has under 48 pixels a side: then its pixels are shown sharp. Width and height are bytes 16-24."""
+    import base64
+
+    try:
+        header = base64.b64decode(picture.partition(",")[2][:40])
+    except ValueError:  # not base64
+        return False
+    return max(int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:24], "big")) < 48
+
+
+def _records(view: View, rows: Rows, found: Sequence[int]) -> str:
+    table = []
+    for row in found:
+        true, predicted, more = _said(rows, row)
+        record = _record_text(view.shown.get(str(rows.ids[row]), {}))
+        identity = str(rows.ids[row])
+        kept = Raw(f'<span class="line">{escape(identity)}</span>') if len(identity) < 24 else identity
+        table.append([kept, true, predicted, Raw(f'<span class="line">{escape(more)}</span>'),
+                      Raw(f'<span class="record">{escape(record)}</span>')])
+    return STYLE + html_table(["id", "true", "predicted", "", "record"], table)
+
+
+def _record_text(shown: dict[str, Any]) -> str:
+    return "; ".join(f"{name} {value}" for name, value in (shown.get("record") or {}).items())
+
+
+def _said(rows: Rows, row: int) -> tuple[str, str, str]:
+    """(what is true, what was predicted, how sure it was or how far off)."""
+    target, prediction = rows["target"], rows["prediction"]
+    loss = f"loss {format_number(float(rows['loss'][row]))}"
+    if rows.classes and target.ndim == 1:
+        sure = confidence(rows)
+        said = f"{100 * sure[row]:.1f} % sure, {_of_true(rows, row)} for the truth" if sure is not None else loss
+        return rows.classes[int(target[row])], rows.classes[int(prediction[row])], said
+    if rows.classes:
+        return _labels(rows, target[row]), _labels(rows, prediction[row]), loss
+    off = np.atleast_1d(prediction[row] - target[row])
+    told = ", ".join(f"{x:+.4g}" for x in off[:4])
+    return _numbers(target[row]), _numbers(prediction[row]), f"off by {told}"
+
+
+def _of_true(rows: Rows, row: int) -> str:
+    p, true = np.asarray(rows["probabilities"]), int(rows["target"][row])
+    value = float(p[row, true]) if p.ndim == 2 else float(p[row] if true == 1 else 1 - p[row])
+    return f"{100 * value:.1f} %"
+
+
+def _labels(rows: Rows, values: np.ndarray) -> str:
+    return ", ".join(name for name, value in zip(rows.classes, values) if value == 1) or "none"
+
+
+def _numbers(values: np.ndarray | float) -> str:
+    return ", ".join(f"{x:.4g}" for x in np.atleast_1d(values)[:4])
