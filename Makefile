@@ -23,7 +23,7 @@ bench: $(VENV)/installed-dev .venv-peers/installed
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
 docs: $(VENV)/installed-dev

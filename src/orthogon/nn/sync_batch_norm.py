@@ -1,7 +1,7 @@
 """Batch normalisation over the batches of all ranks together, on any device.
 
-torch's own SyncBatchNorm refuses the CPU. Here count, sum and sum of squares are added over the ranks by an
-all-reduce that autograd sees through, so that the gradient is that of one big batch.
+torch's own SyncBatchNorm refuses the CPU. Here counts, sums and squared distances from the mean are added over the
+ranks by an all-reduce that autograd sees through, so that the gradient is that of one big batch.
 """
 
 from __future__ import annotations
@@ -45,9 +45,13 @@ class SyncBatchNorm(_BatchNorm):
             return super().forward(input)
         axes = [axis for axis in range(input.ndim) if axis != 1]
         shape = [1, -1, *[1] * (input.ndim - 2)]
-        mean, variance, count = _statistics(input.float(), axes)
-        self._remember(mean.detach(), variance.detach(), count)
-        normalized = (input.float() - mean.view(shape)) * torch.rsqrt(variance.view(shape) + self.eps)
+        values = input if input.dtype == torch.float64 else input.float()
+        count = _summed(values.new_tensor(values.numel() / values.shape[1]))
+        mean = _summed(values.sum(axes)) / count
+        centred = values - mean.view(shape)
+        variance = _summed((centred**2).sum(axes)) / count
+        self._remember(mean.detach(), variance.detach(), float(count))
+        normalized = centred * torch.rsqrt(variance + self.eps).view(shape)
         if self.affine:
             normalized = normalized * self.weight.view(shape) + self.bias.view(shape)
         return normalized.to(input.dtype)
@@ -63,13 +67,8 @@ class SyncBatchNorm(_BatchNorm):
         cast(Tensor, self.running_var).lerp_(unbiased, momentum)
 
 
-def _statistics(values: Tensor, axes: list[int]) -> tuple[Tensor, Tensor, float]:
-    """Mean and (biased) variance per channel over all ranks, and how many values each rests on."""
-    count = values.new_tensor([values.numel() / max(1, values.shape[1])])
-    packed = cast(Tensor, _Sum.apply(torch.cat([values.sum(axes), (values**2).sum(axes), count])))
-    sums, squares, total = packed[: values.shape[1]], packed[values.shape[1] : -1], packed[-1]
-    mean = sums / total
-    return mean, (squares / total - mean**2).clamp_min(0), float(total)
+def _summed(values: Tensor) -> Tensor:
+    return cast(Tensor, _Sum.apply(values))
 
 
 def synchronized(model: nn.Module) -> nn.Module:

@@ -190,9 +190,9 @@ class Run:
 
     def _repr_html_(self) -> str:
         report = self.path / "report.html"
-        from orthogon.draw.page import notebook_frame
+        from orthogon.draw import html_fragment
 
-        return notebook_frame(report.read_text(encoding="utf-8")) if report.exists() else f"<code>{self!r}</code>"
+        return html_fragment(report.read_text(encoding="utf-8")) if report.exists() else f"<code>{self!r}</code>"
 
 
 def finite(value: Any) -> Any:
