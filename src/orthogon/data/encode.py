@@ -43,7 +43,7 @@ def fit_encoders(data: Dataset, rows: np.ndarray, settings: EncodingSettings) ->
     if not encoders:
         raise DataError(
             "no column is left to learn from", where=data.name,
-            remedy=f"The inputs are {', '.join(data.inputs) or 'none'}; pictures, numbers, dates and categories are used.",
+            remedy=f"Inputs: {', '.join(data.inputs) or 'none'}; only pictures, numbers, dates, categories count.",
         )
     return encoders
 
@@ -56,15 +56,12 @@ def _image_encoder(name: str, data: Dataset, rows: np.ndarray, settings: Encodin
 
 
 def _size(column: ImageColumn, rows: np.ndarray, settings: EncodingSettings) -> tuple[int, int]:
-    """The size asked for; else that of pictures that came as an array; else one that suits the files."""
-    if settings.image_size is not None:
-        return settings.image_size, settings.image_size
-    if column.pixels is not None:
-        return column.pixels.shape[2], column.pixels.shape[3]
+    """The size asked for, else one that suits the pictures to train on."""
     from orthogon.data.pictures import network_size
 
-    side = network_size(column.take(rows))
-    return side, side
+    # Their sizes alone are looked at: taking rows of the pictures themselves would copy them.
+    seen = ImageColumn(files=(), sizes=column.sizes[rows], channels=column.channels)
+    return network_size(seen, settings.image_size)
 
 
 def unused_inputs(data: Dataset) -> list[Finding]:

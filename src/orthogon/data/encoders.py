@@ -86,17 +86,12 @@ class ImageEncoder(Encoder):
             )
         pixels = column.pixels
         if pixels is None or pixels.shape[1:] != (self.channels, *self.size):
-            pixels = self._resized(column)
+            from orthogon.data.pictures import materialize
+
+            pixels = materialize(column, self.size, fit=self.fit, channels=self.channels)
         with warnings.catch_warnings():  # a read-only memory map is only ever read here
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
             return torch.from_numpy(np.ascontiguousarray(pixels))
-
-    def _resized(self, column: ImageColumn) -> np.ndarray:
-        from orthogon.data.pictures import materialize
-
-        resized = materialize(column, self.size, fit=self.fit, channels=self.channels)
-        assert resized.pixels is not None  # noqa: S101 - what materialize is for
-        return resized.pixels
 
     def prepare(self, stored: Tensor) -> Tensor:
         scale, shift = self._scale_shift(stored.device)

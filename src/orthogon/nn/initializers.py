@@ -40,7 +40,7 @@ def initialize(layer: nn.Linear | nn.Conv2d, followed_by: str = "identity") -> N
 
 
 def initialize_output(layer: nn.Linear) -> None:
-    """The last layer: small weights (a tenth of LeCun's), so that training starts near equal odds but every gradient lives."""
+    """The last layer: a tenth of LeCun's weights, so that training starts near equal odds but every gradient lives."""
     nn.init.normal_(layer.weight, std=0.1 / math.sqrt(layer.in_features))
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

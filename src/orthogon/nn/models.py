@@ -15,15 +15,15 @@ from orthogon.nn.spec import InputSpec, ModelSpec
 
 
 def embedding_width(codes: int) -> int:
-    """The width of the embedding of a category with that many codes: min(50, (codes + 1) // 2), as in the fastai library."""
+    """The width of the embedding of a category with that many codes: min(50, (codes + 1) // 2), as in early fastai."""
     return min(50, (codes + 1) // 2)
 
 
 class Embeddings(nn.Module):
     """Codes int64 N×K -> their embeddings side by side, float N×sum(widths).
 
-    All columns share one table, so that a batch costs one lookup per width. Code 0 of every column, "unknown", starts
-    at zero: the mean of the others. It moves only where train rows have missing values.
+    Code 0 of every column, "unknown", starts at zero: the expected mean of the others. It moves only where train rows
+    have missing values, and, as others move, stays a plain guess.
     """
 
     def __init__(self, levels: Sequence[int], width: int | None = None) -> None:

@@ -79,7 +79,7 @@ def _influence(score: NDArray, label: NDArray, weight: Floats) -> tuple[float, F
 def _below(score: NDArray, mass: Floats) -> tuple[Floats, Floats]:
     """For each example the mass that scores lower, and that scores the same."""
     _, place = np.unique(score, return_inverse=True)
-    at = np.bincount(place, mass)
+    at = np.bincount(place, mass).astype(float)
     return (np.cumsum(at) - at)[place], at[place]
 
 
@@ -92,7 +92,7 @@ def _interval(area: float, influence: Floats, group: NDArray | None, n: int, met
     nan = float("nan")
     if group is not None:
         codes = np.unique(group, return_inverse=True)[1]
-        influence = np.bincount(codes, influence)
+        influence = np.bincount(codes, influence).astype(float)
         n = len(influence)
         influence = influence * np.sqrt(n / max(n - 1, 1))
     error = float(np.sqrt(np.sum(influence**2)))

@@ -23,6 +23,7 @@ from orthogon.train.task import Baseline, Task
 
 LINEAR_SIDE = 32  # pictures are averaged down to at most this side: 224 × 224 × 3 numbers each would not fit
 LINEAR_WORK = 4e10  # rows × inputs × outputs × iterations of the linear model: some seconds
+ONE_THREAD = 500_000  # numbers below which more threads only wait for each other, long where the machine is shared
 MOST_CATEGORIES = 254  # that scikit-learn's trees take; columns with more are ordered codes to them
 MOST_TREES_LABELS = 20  # labels beyond which one forest for each costs more than the network
 
@@ -181,12 +182,14 @@ class BoostedTrees(_Fitted):
     def _classifier(self, task: Supervised, inputs: np.ndarray, outputs: int) -> Any:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        return HistGradientBoostingClassifier(categorical_features=self._categories(task), random_state=0)
+        return HistGradientBoostingClassifier(random_state=0).set_params(
+            categorical_features=self._categories(task))
 
     def _regressor(self, task: Supervised, inputs: np.ndarray) -> Any:
         from sklearn.ensemble import HistGradientBoostingRegressor
 
-        return HistGradientBoostingRegressor(categorical_features=self._categories(task), random_state=0)
+        return HistGradientBoostingRegressor(random_state=0).set_params(
+            categorical_features=self._categories(task))
 
 
 class _Constant:
@@ -208,7 +211,9 @@ def _carried_share(model: Any, inputs: np.ndarray) -> np.ndarray:
 def _quietly(model: Any, inputs: np.ndarray, target: np.ndarray, weight: np.ndarray | None) -> Any:
     """The fitted model. That the linear one stops at its bound of iterations is meant, so it is not warned of."""
     from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
 
-    with warnings.catch_warnings():
+    threads = 1 if inputs.size < ONE_THREAD else None
+    with warnings.catch_warnings(), threadpool_limits(threads):
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(inputs, target, sample_weight=weight)

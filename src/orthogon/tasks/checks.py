@@ -33,13 +33,13 @@ def check_labels(data: Dataset) -> list[Finding]:
     present = np.flatnonzero(counts)
     if len(present) < 2:
         only = column.levels[present[0]] if len(present) else "none"
-        return [*findings, Finding("one-class", "error", f"there is one class only, {only!r}", where=data.name,
-                                   column=data.target, value=only,
+        return [*findings, Finding("one-class", "error", f"there is one class only, {only!r}",
+                                   where=data.name, column=data.target, value=only,
                                    remedy="Add examples of another class, or choose another target.")]
     if len(present) > max(20, ID_SHARE * counts.sum()):
         findings.append(Finding(
-            "target-id", "error", f"the target has {len(present):,} different values in {int(counts.sum()):,} examples: "
-            "it looks like an id or a number, not a label", where=data.name, column=data.target,
+            "target-id", "error", f"the target has {len(present):,} different values in {int(counts.sum()):,} "
+            "examples: it looks like an id or a number, not a label", where=data.name, column=data.target,
             remedy="Choose another target, or --task regress for a number."))
         return findings
     return [*findings, *_rare_classes(data, column, counts, present)]
@@ -50,15 +50,15 @@ def _rare_classes(data: Dataset, column: CategoryColumn, counts: np.ndarray, pre
     for code in present[counts[present] == 1]:
         row = int(np.argmax(column.codes == code))
         findings.append(Finding(
-            "single-example-class", "error", f"class {column.levels[code]!r} has one example: it cannot be both learnt "
-            "and checked", where=str(data.ids[row]), row=row, column=data.target, value=column.levels[code],
+            "single-example-class", "error", f"class {column.levels[code]!r} has one example: it cannot be both "
+            "learnt and checked", where=str(data.ids[row]), row=row, column=data.target, value=column.levels[code],
             remedy="Add examples, merge it with another class, or leave it out."))
     few, many = counts[present].min(), counts[present].max()
     if few > 1 and many > IMBALANCE * few:
         rare, common = column.levels[present[counts[present].argmin()]], column.levels[counts.argmax()]
         findings.append(Finding(
             "imbalance", "warning", f"class {common!r} has {many:,} examples, {rare!r} only {few:,}", where=data.name,
-            column=data.target, value=rare, remedy="Read macro F1, not accuracy; consider task.class_weights=balanced."))
+            column=data.target, value=rare, remedy="Read macro F1, not accuracy; or set task.class_weights=balanced."))
     return findings
 
 

@@ -56,7 +56,8 @@ class Classify(Supervised):
                 remedy=f"--set 'data.types={{{data.target}: category}}', or --task regress for a number.",
             )
         if len(self._classes) < 2:
-            raise DataError(f"all {len(rows):,} examples to train on carry one label, {self._classes[0]!r}",
+            only = ", ".join(map(repr, self._classes)) or "none"
+            raise DataError(f"all {len(rows):,} examples to train on carry one label, {only}",
                             where=f"{data.name}: column {data.target!r}",
                             remedy="Add examples of another class, or choose another target.")
         self._train_share = shares / shares.sum()
@@ -190,7 +191,7 @@ class Classify(Supervised):
 
 
 def _class_weights(setting: Any, classes: tuple[str, ...], share: np.ndarray) -> list[float] | None:
-    """"balanced": 1 / (K × share), so that each class has the same total; a mapping gives 1 to what it does not name."""
+    """"balanced": 1 / (K × share), so that each class has the same total; in a mapping, what is not named has 1."""
     if setting == "none":
         return None
     if setting == "balanced":
@@ -200,5 +201,5 @@ def _class_weights(setting: Any, classes: tuple[str, ...], share: np.ndarray) ->
             raise RecipeError(f"there is no class {name!r}", where="task.class_weights",
                               remedy=nearest(name, list(classes)))
         if not value >= 0:
-            raise RecipeError(f"the weight of {name!r} is {value}: it must not be negative", where="task.class_weights")
+            raise RecipeError(f"the weight of {name!r} is {value}; it is at least 0", where="task.class_weights")
     return [float(setting.get(name, 1.0)) for name in classes]

@@ -59,7 +59,8 @@ def _joined(data: Dataset, targets: list[str], task: str) -> Dataset:
         numbers = as_numbers(data.with_target(name), data.with_target(name).target_column())
         blocks.append(np.asarray(numbers.values, dtype=np.float64).reshape(len(data), -1))
     name, values = "+".join(targets), np.concatenate(blocks, axis=1)
-    column: Column = LabelsColumn(_zero_one(data, values), targets) if task == "multilabel" else NumberColumn(values, targets)
+    several = task == "multilabel"
+    column: Column = LabelsColumn(_zero_one(data, values), targets) if several else NumberColumn(values, targets)
     columns = {key: value for key, value in data.columns.items() if key not in targets}
     return replace(data, columns={**columns, name: column}, target=name)
 
@@ -106,7 +107,8 @@ def as_numbers(data: Dataset, column: Column) -> NumberColumn:
         try:
             return NumberColumn(np.array([float(cell) for cell in cells]))
         except ValueError as error:
-            raise _unfit(data, "regress", f"not all of its values are numbers ({error})", "Use --task classify.") from None
+            why = f"not all of its values are numbers ({error})"
+            raise _unfit(data, "regress", why, "Use --task classify.") from None
     raise _unfit(data, "regress", f"it is of kind {column.kind}", "Choose a column of numbers.")
 
 

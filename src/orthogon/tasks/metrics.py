@@ -1,7 +1,7 @@
 """Figures of merit of classification as functions of Rows, each with its interval.
 
-Weights of examples count where Rows has them; where Rows has groups, whole groups are resampled. What is not defined (the
-precision of a class that was never predicted) is NaN, and `method` says why.
+Weights of examples count where Rows has them; where Rows has groups, whole groups are resampled. What is not defined
+(the precision of a class that was never predicted) is NaN, and `method` says why.
 """
 
 from __future__ import annotations
@@ -12,9 +12,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from orthogon.stats import Estimate, bootstrap_confusion, bootstrap_mean, bootstrap_moments, confusion_counts
+from orthogon.stats import (
+    Estimate,
+    bootstrap_confusion,
+    bootstrap_mean,
+    bootstrap_moments,
+    confusion_counts,
+    estimate_score,
+)
 from orthogon.stats import confusion as stats_confusion
-from orthogon.stats import estimate_score
 from orthogon.tasks.auc import auc_value, macro_auc
 from orthogon.train.rows import Rows
 from orthogon.train.task import Metric
@@ -47,7 +53,7 @@ def mean_metric(name: str, values: Callable[[Rows], NDArray], unit: str = "", hi
 
 
 def classification_metrics(positive: int | None) -> tuple[Metric, ...]:
-    """Accuracy first. positive: of two classes the one that ROC AUC and the figures `precision`, `recall`, `f1` are of."""
+    """Accuracy first. positive: of two classes the one that ROC AUC, precision, recall and F1 speak of."""
     shared = (
         mean_metric("accuracy", lambda rows: rows["score"], "rate"),
         mean_metric("error", lambda rows: 1 - rows["score"], "rate", higher_is_better=False),
@@ -88,7 +94,7 @@ def confusion_matrix(rows: Rows) -> Floats:
     if weight is None:
         return confusion_counts(rows["target"], rows["prediction"], classes).astype(float)
     cells = rows["target"].astype(np.int64) * classes + rows["prediction"].astype(np.int64)
-    return np.bincount(cells, weight, minlength=classes**2).reshape(classes, classes)
+    return np.bincount(cells, weight, minlength=classes**2).astype(float).reshape(classes, classes)
 
 
 def _class_count(rows: Rows) -> int:
@@ -162,7 +168,7 @@ def _class_values(rows: Rows, code: int) -> dict[str, float]:
 
 
 def roc_auc(rows: Rows, positive: int | None = None) -> Estimate:
-    """Two classes: of the positive one (the last where none is said). More: mean of one against the rest over classes."""
+    """Two classes: of the positive one (by default the last). More: the mean over classes of one against the rest."""
     target, probabilities, weight = rows["target"], rows["probabilities"], rows.get("weight")
     if probabilities.shape[1] == 2:
         code = 1 if positive is None else positive

@@ -167,6 +167,6 @@ def _side_weights(setting: Any, names: tuple[str, ...], share: np.ndarray) -> np
             raise RecipeError(f"there is no label {name!r}", where="task.class_weights",
                               remedy=nearest(name, list(names)))
         if not value >= 0:
-            raise RecipeError(f"the weight of {name!r} is {value}: it must not be negative", where="task.class_weights")
+            raise RecipeError(f"the weight of {name!r} is {value}; it is at least 0", where="task.class_weights")
     weights = np.array([float(setting.get(name, 1.0)) for name in names])
     return np.stack([weights, weights])

@@ -1,4 +1,4 @@
-"""Figures of merit of several labels as functions of Rows, each with its interval; unknown labels (NaN) are left out."""
+"""Figures of merit of several labels as functions of Rows, with intervals; unknown labels (NaN) are left out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def multilabel_metrics() -> tuple[Metric, ...]:
 
 def _known_rows(rows: Rows) -> Rows:
     """Without the examples of which no label is known."""
-    known = ~np.isnan(rows["target"]).all(axis=1)
+    known = np.asarray(~np.isnan(rows["target"]).all(axis=1))
     return rows if known.all() else _take(rows, known)
 
 
@@ -50,7 +50,7 @@ def _known_mean(name: str, column: str, unit: str, higher_is_better: bool) -> Me
 
 def _all_right(rows: Rows) -> tuple[Floats, Rows]:
     """Of the examples whose labels are all known: whether all are right."""
-    complete = _take(rows, ~np.isnan(rows["target"]).any(axis=1))
+    complete = _take(rows, np.asarray(~np.isnan(rows["target"]).any(axis=1)))
     return (complete["target"] == complete["prediction"]).all(axis=1).astype(float), complete
 
 
@@ -87,7 +87,9 @@ def macro_f1(rows: Rows) -> Estimate:
 
 def _macro_f1_value(rows: Rows) -> float:
     columns = _f1_columns(rows)
-    return float(_f1_of(np.average(columns, axis=0, weights=rows.get("weight"))[None])[0]) if columns.any() else float("nan")
+    if not columns.any():
+        return float("nan")
+    return float(_f1_of(np.average(columns, axis=0, weights=rows.get("weight"))[None])[0])
 
 
 def macro_auc_estimate(rows: Rows) -> Estimate:

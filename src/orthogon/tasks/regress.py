@@ -82,7 +82,7 @@ class Regress(Supervised):
         return Loss((Part("loss", 1.0, total, float(batch.weight.sum())),))
 
     def results(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """prediction (n,) or (n, d) in the unit of the target; with a target also loss (n,), NaN where it is missing."""
+        """prediction (n,) or (n, d) in the unit of the target; with a target also loss (n,), NaN where missing."""
         output = model(*batch.inputs).float()
         mean, std = self._scale
         prediction = output * std + mean

@@ -54,7 +54,7 @@ def _moment_metric(name: str, columns: Callable[[Rows], Floats], statistic: Call
 
 
 def r_squared(rows: Rows) -> Estimate:
-    """1 − mean squared error / variance of the target, over the rows at hand; undefined where the target is constant."""
+    """1 − mean squared error / variance of the target, over these rows; undefined where it is constant."""
     columns, outputs = _r_squared_columns(rows)
     if (np.ptp(_table(rows["target"]), axis=0) == 0).any():
         return undefined("the target does not vary", len(rows), unit="")
@@ -63,7 +63,7 @@ def r_squared(rows: Rows) -> Estimate:
 
 
 def _r_squared_columns(rows: Rows) -> tuple[Floats, int]:
-    """Squared errors, target and squared target; the target moved to mean 0 and unit scale, so that no digits are lost."""
+    """Squared errors, target and squared target, moved to mean 0 and unit scale so that no digits are lost."""
     target = _table(rows["target"])
     spread = target.std(axis=0)
     scale = np.where(spread > 0, spread, 1.0)
