@@ -1,0 +1,123 @@
+"""Every registered model: shapes, live gradients, and the capacity to learn eight examples by heart."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from orthogon.errors import RecipeError
+from orthogon.nn.initializers import ACTIVATIONS, activation, initialize
+from orthogon.nn.models import Embeddings, OneHot, embedding_width, linear, mlp
+from orthogon.nn.spec import InputSpec, ModelSpec
+from orthogon.registry import models
+
+PICTURE = InputSpec("image", (1, 28, 28))
+NUMBERS, CATEGORIES = InputSpec("number", (20,)), InputSpec("category", (2,), (4, 7))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """These networks are too small to share out: more threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def example(item: InputSpec, count: int) -> torch.Tensor:
+    if item.kind == "category":
+        return torch.stack([torch.randint(0, codes, (count,)) for codes in item.levels], dim=1)
+    return torch.randn(count, *item.shape)
+
+
+def variants() -> list:
+    shown = []
+    for entry in models:
+        inputs = (PICTURE,) if "image" in entry.kinds else (NUMBERS, CATEGORIES)
+        shown.append(pytest.param(entry.name, inputs, {}, id=entry.name))
+    for output in ("rbf", "linear"):
+        shown.append(pytest.param("lenet5", (PICTURE,), {"variant": "paper", "output": output}, id=f"paper-{output}"))
+    shown.append(pytest.param("mlp", (PICTURE,), {"batch_norm": True, "activation": "gelu"}, id="mlp-picture"))
+    shown.append(pytest.param("convnet", (PICTURE, NUMBERS, CATEGORIES), {}, id="convnet-beside"))
+    return shown
+
+
+@pytest.mark.parametrize(("name", "inputs", "options"), variants())
+def test_learns_eight_examples_and_every_gradient_lives(name, inputs, options):
+    torch.manual_seed(0)
+    spec = ModelSpec(inputs, 4)
+    net = models.load(name)(spec, **options)
+    given = tuple(example(item, 8) for item in inputs)
+    target = torch.arange(8) % 4
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2 if name in ("linear", "mlp") else 3e-3)
+    losses = []
+    moved = {key: torch.zeros_like(value, dtype=torch.bool) for key, value in net.named_parameters()}
+    for _ in range(150):
+        output = net(*given)
+        assert output.shape == (8, 4)
+        assert torch.isfinite(output).all()
+        loss = F.cross_entropy(output, target)
+        optimizer.zero_grad()
+        loss.backward()
+        for key, value in net.named_parameters():
+            assert value.grad is not None, f"{key} is not reached"
+            moved[key] |= value.grad != 0
+        optimizer.step()
+        losses.append(loss.item())
+        if losses[-1] < 0.05:
+            break
+    assert losses[-1] < 0.05
+    for key, where in moved.items():
+        assert where.any(), f"the gradient of {key} is always zero"
+
+
+def test_starts_near_equal_odds():
+    torch.manual_seed(0)
+    for name in models.names():
+        inputs = (PICTURE,) if "image" in models.entry(name).kinds else (NUMBERS,)
+        net = models.load(name)(ModelSpec(inputs, 10)).eval()
+        loss = F.cross_entropy(net(*(example(item, 256) for item in inputs)), torch.randint(10, (256,)))
+        assert abs(loss.item() - torch.log(torch.tensor(10.0)).item()) < 0.15, name
+
+
+def count(net: torch.nn.Module) -> int:
+    return sum(value.numel() for value in net.parameters())
+
+
+def test_parameter_counts():
+    spec = ModelSpec((InputSpec("image", (1, 28, 28)),), 10)
+    assert count(mlp(spec, hidden=[128])) == 784 * 128 + 128 + 128 * 10 + 10
+    assert count(linear(spec)) == 784 * 10 + 10
+    tables = ModelSpec((NUMBERS, CATEGORIES), 3)
+    assert count(linear(tables)) == (20 + 3 + 6 + 1) * 3
+    assert count(mlp(tables, hidden=(8,))) == 4 * 2 + 7 * 4 + (20 + 6) * 8 + 8 + 8 * 3 + 3
+
+
+def test_unknown_category_is_a_zero_embedding():
+    embeddings = Embeddings([4, 7])
+    assert embeddings(torch.zeros(3, 2, dtype=torch.int64)).abs().sum() == 0
+    assert embeddings(torch.ones(3, 2, dtype=torch.int64)).abs().sum() > 0
+    assert [embedding_width(codes) for codes in (2, 7, 1000)] == [1, 4, 50]
+
+
+def test_one_hot_against_torch():
+    codes = torch.stack([torch.randint(0, 4, (50,)), torch.randint(0, 7, (50,))], dim=1)
+    expected = torch.cat([F.one_hot(codes[:, 0], 4)[:, 1:], F.one_hot(codes[:, 1], 7)[:, 1:]], dim=1)
+    assert torch.equal(OneHot((4, 7))(codes), expected.float())
+
+
+@pytest.mark.parametrize("name", sorted(set(ACTIVATIONS) - {"softplus", "sigmoid"}))
+def test_initial_weights_keep_the_signal_size(name):
+    torch.manual_seed(0)
+    x = torch.randn(2048, 256)
+    for _ in range(6):
+        layer = torch.nn.Linear(256, 256)
+        initialize(layer, followed_by=name)
+        x = activation(name)(layer(x))
+    assert 0.05 < x.square().mean().sqrt() < 5
+
+
+@pytest.mark.parametrize("options", [{"activation": "rellu"}, {"dropout": 1.0}, {"hidden": [0]}])
+def test_wrong_options_are_named(options):
+    with pytest.raises(RecipeError) as caught:
+        mlp(ModelSpec((NUMBERS,), 2), **options)
+    assert "model.options" in str(caught.value)
