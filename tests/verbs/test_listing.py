@@ -64,7 +64,7 @@ def test_runs_are_listed_last_first_with_their_figure(tmp_path):
     assert listing.names == [second.name, first.name]
     assert listing.rows[0]["state"] == "not finished"
     assert listing.rows[1]["figure"] == "97.5 % [95.0, 99.0], n = 359"
-    assert (listing.rows[1]["part"], listing.rows[1]["metric"], listing.rows[1]["task"]) == ("dev", "accuracy", "classify")
+    assert [listing.rows[1][key] for key in ("part", "metric", "task")] == ["dev", "accuracy", "classify"]
 
 
 def test_an_interval_that_is_null_is_shown_as_none(tmp_path):

@@ -33,8 +33,9 @@ Group = Annotated[
 def show(
     data: Data,
     save: Annotated[
-        Path | None, Option(metavar="FILE", help="Write it to this PNG, SVG or HTML file.")
+        Path | None, Option(metavar="FILE", help="Write it to this .png, .html or .txt file.")
     ] = None,
+    open_: Annotated[bool, Option("--open", help="Open the contact sheet.")] = False,
     count: Annotated[int, Option(metavar="N", min=1, max=1000, help="How many examples.")] = 24,
     target: Target = None,
     no_header: NoHeader = False,
@@ -45,16 +46,18 @@ def show(
 ) -> None:
     """See examples as the network will: a contact sheet or a table."""
     with quiet_stdout(json):
+        from orthogon.verbs.show import default_file, document
         from orthogon.verbs.show import show as verb
 
-        sheet = verb(
-            data,
-            count=count,
-            target=target,
-            save=save,
-            options=data_options(columns=columns, no_header=no_header, types=type_),
-        )
-    emit(sheet.to_dict()) if json else page(str(sheet))
+        options = data_options(columns=columns, no_header=no_header, types=type_)
+        shown = verb(data, count, target=target, save=save, options=options)
+        saved = save or (None if json else default_file(shown))
+    if json:
+        emit(document(shown, saved))
+    else:
+        page(f"{shown}\n\ncontact sheet  {saved}" if saved else str(shown))
+    if open_ and saved:
+        typer.launch(str(saved))
 
 
 def check(
@@ -82,7 +85,7 @@ def check(
         )
         if save is not None:
             found.write_csv(save)
-    emit(found.to_dict()) if json else page(str(found))
+    emit(found.to_json()) if json else page(str(found))
     if found.errors:
         raise typer.Exit(FOUND_ERRORS)
 

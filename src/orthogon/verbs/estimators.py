@@ -17,7 +17,7 @@ from sklearn.utils.validation import (
 )
 
 from orthogon.errors import DataError, OrthogonError
-from orthogon.verbs.network import Network, train_network
+from orthogon.verbs.network import train_network
 
 INPUTS, TARGET = "x", "y"
 
@@ -60,7 +60,7 @@ class _Estimator(BaseEstimator):
         tags.non_deterministic = False
         return tags
 
-    def _train(self, x: np.ndarray, target: Any, order: tuple[np.ndarray, ...], sample_weight: Any) -> None:
+    def _train(self, x: Any, target: Any, order: tuple[np.ndarray, ...], sample_weight: Any) -> None:
         """Fit the network. target: rows -> the target column; order: further keys to sort the rows by."""
         weight = None if sample_weight is None else _check_sample_weight(sample_weight, x, ensure_non_negative=True)
         rows, weight = _used_rows(np.lexsort((*order, *x.T[::-1])), weight)
@@ -81,7 +81,7 @@ class _Estimator(BaseEstimator):
         }
         return {**chosen, **(self.recipe or {})}
 
-    def _results(self, X: Any) -> dict[str, np.ndarray]:  # noqa: N803 - scikit-learn's name
+    def _results(self, X: Any) -> dict[str, np.ndarray]:
         check_is_fitted(self, "_network")
         x = validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan")
         with _value_errors():
@@ -96,7 +96,7 @@ class Classifier(ClassifierMixin, _Estimator):
 
     _task = "classify"
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         x, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
@@ -112,7 +112,7 @@ class Classifier(ClassifierMixin, _Estimator):
         self._train(x, target, (codes,), sample_weight)
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Float64 (n, classes): each row sums to 1. A class of which all rows had weight 0 has probability 0."""
         found = self._results(X)["probabilities"].astype(np.float64)
         known = [int(name) for name in self._network.classes]
@@ -120,7 +120,7 @@ class Classifier(ClassifierMixin, _Estimator):
         shares[:, known] = found
         return shares / shares.sum(axis=1, keepdims=True)
 
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+    def predict(self, X: Any) -> np.ndarray:
         codes = self.predict_proba(X).argmax(axis=1)
         return self.classes_[codes]
 
@@ -133,7 +133,7 @@ class Regressor(RegressorMixin, _Estimator):
 
     _task = "regress"
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         x, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2,
                              y_numeric=True)
         values = np.asarray(y, dtype=np.float64)
@@ -144,7 +144,7 @@ class Regressor(RegressorMixin, _Estimator):
         self._train(x, target, (values,), sample_weight)
         return self
 
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+    def predict(self, X: Any) -> np.ndarray:
         return self._results(X)["prediction"].astype(np.float64)
 
 
@@ -167,7 +167,7 @@ def _used_rows(order: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray
     return order, ordered
 
 
-def _numbers(values: np.ndarray) -> Any:
+def _numbers(values: Any) -> Any:
     from orthogon.data.columns import NumberColumn
 
     return NumberColumn(values)

@@ -11,7 +11,6 @@ from typing import Any
 from orthogon import registry
 from orthogon.errors import OrthogonError, nearest
 
-
 METRICS = {
     "classify": (
         ("accuracy", "high", "share that is right"),
@@ -42,6 +41,10 @@ METRICS = {
 against the tasks."""
 
 
+ASIDE = ("path", "bytes", "address", "citation")
+"""In `to_dict`, but not in the table."""
+
+
 @dataclass(frozen=True)
 class Listing:
     """A table of named things.
@@ -70,7 +73,8 @@ class Listing:
         from orthogon.draw.tables import text_table
 
         headers = self._shown()
-        lines = text_table(headers, [[_cell(row[name]) for name in headers] for row in self.rows], align="l" * len(headers))
+        cells = [[_cell(row[name]) for name in headers] for row in self.rows]
+        lines = text_table(headers, cells, align="l" * len(headers))
         return "\n".join(lines.splitlines()[2:]) if len(headers) <= 2 else lines
 
     def __repr__(self) -> str:
@@ -83,7 +87,8 @@ class Listing:
         return html_table(headers, [[_cell(row[name]) for name in headers] for row in self.rows], caption=self.what)
 
     def _shown(self) -> list[str]:
-        return [name for name in (self.rows[0] if self.rows else {}) if any(_cell(row[name]) for row in self.rows)]
+        names = [name for name in (self.rows[0] if self.rows else {}) if name not in ASIDE]
+        return [name for name in names if any(_cell(row[name]) for row in self.rows)]
 
 
 def list_names(what: str = "models", *, root: str | Path = "runs") -> Listing:
@@ -116,7 +121,11 @@ def _registered(sort: registry.Registry) -> Callable[[], list[dict[str, Any]]]:
 def _data_rows() -> list[dict[str, Any]]:
     from orthogon.data import public
 
-    return [{"name": name, "line": public.line(name)} for name in public.names()]
+    return [
+        {"name": each.name, "line": each.title, "licence": each.licence, "address": each.address,
+         "bytes": sum(file.bytes for file in each.files), "citation": each.citation}
+        for each in public.list_public()
+    ]
 
 
 def _knob_rows() -> list[dict[str, Any]]:
@@ -127,7 +136,8 @@ def _knob_rows() -> list[dict[str, Any]]:
 
 def _knob_row(key: str, field: Any) -> dict[str, Any]:
     extra = field.json_schema_extra or {}
-    bounds = {name: getattr(mark, name) for mark in field.metadata for name in ("ge", "gt", "le") if hasattr(mark, name)}
+    marks = [(name, getattr(mark, name, None)) for mark in field.metadata for name in ("ge", "gt", "le")]
+    bounds = {name: value for name, value in marks if value is not None}
     default = field.get_default(call_default_factory=True)
     return {
         "key": key, "default": "" if default is None else default, "type": _type_name(field.annotation),
@@ -192,8 +202,8 @@ def _main_figure(result: dict[str, Any]) -> tuple[str, str, str]:
     if part is None or not metrics:
         return "", "", ""
     name, values = next(iter(metrics.items()))
-    numbers = {key: float("nan") if values.get(key) is None else values[key] for key in ("value", "low", "high")}
-    estimate = Estimate(**numbers, n=values.get("n", splits[part].get("n", 0)), unit=values.get("unit", ""))
+    value, low, high = (float("nan") if values.get(key) is None else values[key] for key in ("value", "low", "high"))
+    estimate = Estimate(value, low, high, values.get("n", splits[part].get("n", 0)), unit=values.get("unit", ""))
     return part, name, str(estimate)
 
 

@@ -169,8 +169,8 @@ def _watched(model: nn.Module, counter: Any) -> Iterator[dict[str, _Seen]]:
 def _rows(model: nn.Module, seen: Mapping[str, _Seen]) -> list[tuple[str, nn.Module]]:
     """Those that were run, in that order; then what was not, if it owns parameters."""
     modules = dict(model.named_modules())
-    idle = [path for path, module in modules.items() if path not in seen and any(True for _ in module.parameters(False))]
-    return [(path, modules[path]) for path in [*seen, *idle]]
+    owners = [path for path, module in modules.items() if list(module.parameters(recurse=False))]
+    return [(path, modules[path]) for path in dict.fromkeys([*seen, *owners])]
 
 
 def _layer(path: str, module: nn.Module, seen: _Seen | None, examples: int) -> Layer:
