@@ -68,7 +68,7 @@ class Passport:
         """The passport of parts that were chosen; every value is hashed once."""
         ordered = {name: _rows(parts[name]) for name in PART_ORDER if name in parts and len(parts[name])}
         inputs, everything = row_digests(data)
-        pairs, count = _duplicates(ordered, inputs)
+        pairs, count = duplicates_across(ordered, inputs)
         return cls(
             parts=ordered, folds=tuple(_rows(fold) for fold in folds), seed=seed, method=method,
             sentences=tuple(sentences),
@@ -223,8 +223,10 @@ def _rows(rows: Sequence[int] | np.ndarray) -> np.ndarray:
     return np.sort(np.asarray(rows, dtype=np.int64))
 
 
-def _duplicates(parts: dict[str, np.ndarray], inputs: np.ndarray) -> tuple[tuple[tuple[int, int], ...], int]:
-    """Pairs (row, row of an earlier part) with equal inputs, the first hundred, and how many there are."""
+def duplicates_across(
+    parts: Mapping[str, np.ndarray], inputs: np.ndarray
+) -> tuple[tuple[tuple[int, int], ...], int]:
+    """Pairs (row, row of an earlier part) with equal digests, the first hundred, and how many there are."""
     first: dict[bytes, int] = {}
     pairs: list[tuple[int, int]] = []
     for name, rows in parts.items():
