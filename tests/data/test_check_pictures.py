@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from orthogon.data.check import Report, check, check_folder, inspect_files
+from orthogon.data.check import Report, check, check_folder, check_source, inspect_files
 from orthogon.data.columns import CategoryColumn, ImageColumn
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.duplicates import near_duplicates, thumbnails
@@ -129,6 +129,24 @@ def test_a_data_set_of_files_names_the_same_and_its_duplicates(folder: Path) -> 
     assert len([finding for finding in report if "duplicate" in finding.kind]) == 2
     truncated = next(finding for finding in report if finding.where == "glass/cut.jpg")
     assert (truncated.column, data.ids[truncated.row or 0]) == ("image", "glass/cut.jpg")
+
+
+def test_a_folder_is_read_and_checked_and_each_defect_named_once(folder: Path) -> None:
+    report = check_source(folder)
+    found = [(finding.where, finding.kind, finding.severity) for finding in report]
+    files = {entry for entry in EXPECTED if entry[1] != "other-files"}
+    assert files <= set(found)
+    assert len(found) == len(set(found)) == len(files) + 3  # with two pairs, and the note on other files
+    truncated = {finding.where: finding.what for finding in report if finding.kind == "truncated-image"}
+    assert all(what.startswith("truncated after ") for what in truncated.values())
+    assert report.exit_code == 1
+
+
+def test_a_folder_that_cannot_be_read_at_all_names_why(tmp_path: Path) -> None:
+    (tmp_path / "glass").mkdir()
+    (tmp_path / "glass" / "text.jpg").write_text("not a picture")
+    report = check_source(tmp_path)
+    assert {finding.kind for finding in report.errors} == {"unreadable-data", "unreadable-image"}
 
 
 def test_what_reading_already_refused_is_named_once(folder: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orthogon.data.check import Report, check
+from orthogon.data.check import Report, check, check_source
 from orthogon.data.columns import CategoryColumn, Column, DateColumn, LabelsColumn, NumberColumn, TextColumn
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.leaks import check_leaks
@@ -86,6 +86,14 @@ def test_a_csv_with_one_of_each_defect_has_every_one_named(tmp_path: Path) -> No
         assert expected in found
     mixed = next(finding for finding in check(data) if finding.kind == "mixed-types")
     assert (mixed.value, mixed.row) == ("unknown", 7)
+
+
+def test_a_csv_that_cannot_be_read_is_a_finding(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").touch()
+    (finding,) = check_source(tmp_path / "empty.csv")
+    assert (finding.kind, finding.severity) == ("unreadable-data", "error")
+    write_csv(tmp_path / "bad.csv")
+    assert check_source(tmp_path / "bad.csv", target="y").exit_code == 1
 
 
 def test_findings_name_row_column_and_value() -> None:

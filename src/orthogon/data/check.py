@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from orthogon.data.check_duplicates import check_groups, check_picture_duplicates, check_row_duplicates
-from orthogon.data.check_pictures import check_folder, inspect_files, look_at_files
+from orthogon.data.check_pictures import FILE_KINDS, check_folder, inspect_files, look_at_files
 from orthogon.data.check_tables import check_columns, check_labels
 from orthogon.data.columns import ImageColumn
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.leaks import check_leaks
 from orthogon.data.passport import Passport
+from orthogon.errors import DataError
 
 SEVERITIES = ("error", "warning", "note")
 SHOWN = 20  # of one kind, in the text; JSON and CSV hold all
@@ -116,7 +117,7 @@ def check(data: Dataset, passport: Passport | None = None) -> Report:
     column stand in each finding where they apply. What reading already found (`data.findings`) is included.
     Never raises for what it finds.
     """
-    findings = list(data.findings)
+    findings = [finding for seen in data.findings for finding in _in_detail(seen)]
     side = passport.part_of() if passport is not None else data.part
     pictures = {name: column for name, column in data.inputs.items() if isinstance(column, ImageColumn)}
     for name, column in pictures.items():
@@ -141,31 +142,56 @@ def _check_files(data: Dataset, name: str, column: ImageColumn) -> tuple[list[np
     return [one.thumbnail for one in seen], findings
 
 
-def _without_repetitions(findings: Iterable[Finding]) -> list[Finding]:
-    """Once each. A file that cannot be used is named once, by the finding that says more than "unreadable"."""
-    kept: dict[tuple[object, ...], Finding] = {}
-    for finding in findings:
-        key = _key(finding)
-        before = kept.get(key)
-        if before is None or (not _detail(before) and _detail(finding)):
-            kept[key] = finding
-    return list(kept.values())
+def check_source(source: Any, passport: Passport | None = None, **options: Any) -> Report:
+    """Read with `read(source, skip_bad=True, **options)`, and check; what cannot be read at all is named as well.
+
+    Where reading is refused, the report holds the reason as an error and, for a folder, every bad file in it.
+    """
+    from orthogon.data.read import read
+
+    try:
+        data = read(source, skip_bad=True, **options)
+    except DataError as error:
+        is_folder = isinstance(source, (str, Path)) and Path(source).is_dir()
+        refused = Finding("unreadable-data", "error", error.what, where=error.where, remedy=error.remedy)
+        return Report.of([refused, *(check_folder(source) if is_folder else [])])
+    return check(data, passport)
+
+
+def _in_detail(seen: Finding) -> list[Finding]:
+    """What reading said of a file that it left out, and what a closer look says."""
+    if seen.kind not in _UNUSABLE or not seen.value or not Path(seen.value).is_file():
+        return [seen]
+    closer = inspect_files([seen.value], [seen.where])
+    refused = [finding for finding in closer if finding.severity == "error"]
+    return [replace(finding, row=seen.row, column=seen.column) for finding in closer] + ([] if refused else [seen])
 
 
 _UNUSABLE = ("unreadable-image", "truncated-image", "empty-file", "huge-image", "missing-image", "wrong-extension")
 
 
+def _without_repetitions(findings: Iterable[Finding]) -> list[Finding]:
+    """Once each. What is said of a file is kept once, with its column where one of the two has it."""
+    kept: dict[tuple[object, ...], Finding] = {}
+    for finding in findings:
+        key = _key(finding)
+        before = kept.get(key)
+        if before is None or _detail(finding) > _detail(before):
+            kept[key] = finding
+    return list(kept.values())
+
+
 def _key(finding: Finding) -> tuple[object, ...]:
     if finding.kind in _UNUSABLE and finding.severity == "error":
         return ("unusable", finding.where)
-    if finding.kind in ("unsupported-format", "loose-image"):
+    if finding.kind in FILE_KINDS:
         return (finding.kind, finding.where)
     return (finding.kind, finding.where, finding.row, finding.column, finding.what)
 
 
-def _detail(finding: Finding) -> bool:
-    """Whether it says more than that the file is unreadable."""
-    return finding.kind != "unreadable-image"
+def _detail(finding: Finding) -> tuple[bool, bool, bool]:
+    """How far a file goes says more than that it is truncated, and that says more than that it is unreadable."""
+    return "after" in finding.what, finding.kind != "unreadable-image", finding.column is not None
 
 
 def _shown(findings: Iterable[Finding]) -> tuple[list[tuple[str, str, str, str]], dict[str, int]]:
@@ -191,4 +217,4 @@ def _what(finding: Finding) -> str:
     return f"{finding.what} ({value})" if value and value not in finding.what else finding.what
 
 
-__all__ = ["Report", "check", "check_folder", "inspect_files"]
+__all__ = ["Report", "check", "check_folder", "check_source", "inspect_files"]

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 SUFFIXES = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
+FILE_KINDS = (
+    "16-bit-image", "animated-image", "cmyk-image", "empty-file", "huge-image", "loose-image", "rotated-image",
+    "tiny-image", "truncated-image", "unreadable-image", "unsupported-format", "wrong-extension",
+)
 TINY = 8  # pixels a side
 HUGE = 25_000_000  # pixels; reading refuses more
 _OTHER_FORMATS = {
@@ -69,7 +73,7 @@ def look_at_files(paths: Sequence[str | Path], names: Sequence[str] = ()) -> lis
 
 
 def _look(path: Path, where: str) -> Seen:
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         size = path.stat().st_size
@@ -91,7 +95,9 @@ def _look(path: Path, where: str) -> Seen:
     except _ERRORS as error:
         if start[:4] == b"RIFF" and _webp_share(start, size) < 1:  # Pillow refuses it at once
             return _error("truncated-image", "ends before its end", where, _EXPORT)
-        return _error("unreadable-image", f"not a readable JPEG, PNG or WEBP picture ({error})", where, _EXPORT)
+        # An unidentified picture's message holds nothing but the path.
+        why = "" if isinstance(error, UnidentifiedImageError) else f" ({error})"
+        return _error("unreadable-image", f"not a readable JPEG, PNG or WEBP picture{why}", where, _EXPORT)
 
 
 def _look_inside(picture: Image.Image, path: Path, start: bytes, where: str) -> Seen:
