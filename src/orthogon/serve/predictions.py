@@ -1,0 +1,126 @@
+"""What a network says of new inputs: one plain dict per item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from orthogon.draw.tables import format_number, html_table, text_table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SHOWN = 24
+
+
+class Predictions(Sequence[dict[str, Any]]):
+    """Predictions in the order of the inputs; `predictions[0]`, `len(predictions)`, `for one in predictions`.
+
+    Each is a dict: "id"; what the task decodes ("label", "probability", "probabilities"; "labels"; "value"); "notes"
+    where something was taken as unknown or missing. An item that could not be used has "id" and "error" instead.
+    """
+
+    def __init__(self, items: Sequence[dict[str, Any]]) -> None:
+        self.items = list(items)
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Predictions: ...
+    def __getitem__(self, index: int | slice) -> dict[str, Any] | Predictions:
+        return Predictions(self.items[index]) if isinstance(index, slice) else self.items[index]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.items)
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        """The items that could not be used."""
+        return [item for item in self.items if "error" in item]
+
+    def to_dict(self) -> dict[str, Any]:
+        """{"n", "errors": how many, "predictions": the dicts}."""
+        return {"n": len(self), "errors": len(self.errors), "predictions": self.items}
+
+    def to_frame(self) -> pl.DataFrame:
+        """One row per item: "id", "label" or "value" or "labels", "probability", "notes", "error".
+
+        Probabilities of classes and several values become columns of their own: "probability of cat". Several labels,
+        and notes, are joined by "; ". Columns that no item has are left out.
+        """
+        import polars as pl
+
+        flat = [_flat(item) for item in self.items]
+        names = dict.fromkeys(name for row in flat for name in row)
+        last = [name for name in ("notes", "error") if name in names]
+        names = [name for name in names if name not in last] + last
+        return pl.DataFrame({name: pl.Series(name, [row.get(name) for row in flat], strict=False) for name in names})
+
+    def write_csv(self, path: str | Path) -> Path:
+        """`to_frame` as CSV, atomically."""
+        from orthogon.train.run import write_atomically
+
+        path = Path(path)
+        write_atomically(path, self.to_frame().write_csv())
+        return path
+
+    def __str__(self) -> str:
+        headers, rows = self._table(len(self))
+        return text_table(headers, rows) if rows else "no predictions"
+
+    def __repr__(self) -> str:
+        return f"Predictions(n={len(self)}, errors={len(self.errors)})"
+
+    def _repr_html_(self) -> str:
+        headers, rows = self._table(SHOWN)
+        more = f"; the first {SHOWN} are shown" if len(self) > SHOWN else ""
+        wrong = f", {len(self.errors):,} could not be used" if self.errors else ""
+        return html_table(headers, rows, caption=f"{len(self):,} predictions{wrong}{more}")
+
+    def _table(self, most: int) -> tuple[list[str], list[list[Any]]]:
+        shown = self.items[:most]
+        sure, noted = any("probability" in item for item in shown), any(_remark(item) for item in shown)
+        headers = ["id", "prediction", *(["probability"] if sure else []), *([""] if noted else [])]
+        rows = [
+            [str(item["id"]), _said(item), *([_percent(item.get("probability"))] if sure else []),
+             *([_remark(item)] if noted else [])]
+            for item in shown
+        ]
+        return headers, rows
+
+
+def _said(item: dict[str, Any]) -> str | None:
+    if "error" in item:
+        return None
+    if "labels" in item:
+        return ", ".join(item["labels"]) or "none"
+    if "values" in item:
+        return ", ".join(f"{name} {format_number(value)}" for name, value in item["values"].items())
+    said = item.get("label", item.get("value"))
+    return format_number(said) if isinstance(said, float) else None if said is None else str(said)
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else format_number(share, percent=True)
+
+
+def _remark(item: dict[str, Any]) -> str:
+    return str(item.get("error") or "; ".join(item.get("notes", ())))
+
+
+def _flat(item: dict[str, Any]) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for name, value in item.items():
+        if name == "probabilities" and isinstance(value, dict):
+            row |= {f"probability of {key}": share for key, share in value.items()}
+        elif isinstance(value, dict):
+            row |= dict(value)
+        elif isinstance(value, list | tuple):
+            row[name] = "; ".join(map(str, value))
+        else:
+            row[name] = value
+    return row
