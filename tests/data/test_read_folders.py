@@ -265,5 +265,5 @@ def test_a_path_wins_over_a_public_name_and_says_so(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="no file or folder"):
         read("nowhere/at/all.csv")
     (tmp_path / "a.doc").write_text("x")
-    with pytest.raises(DataError, match="sort '.doc'"):
+    with pytest.raises(DataError, match=r"sort '\.doc'"):
         read("a.doc")

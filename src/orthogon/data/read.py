@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from orthogon.data import public
-from orthogon.data.columns import CategoryColumn, Column, NumberColumn, TextColumn
+from orthogon.data.columns import CategoryColumn, Column, ImageColumn, NumberColumn, TextColumn
 from orthogon.data.dataset import Dataset, Finding
+from orthogon.data.pictures import materialize
 from orthogon.data.readers import folders, idx, objects, table_files
 from orthogon.data.readers.image_files import image_column
 from orthogon.data.readers.options import PART_OF_NAME, Options, listing, slug
@@ -176,18 +177,55 @@ def _from_folder(folder: Path, options: Options) -> Dataset:
 
 def _finish(data: Dataset, options: Options, name: str, origin: str) -> Dataset:
     """Target, group, source and weight as asked; they leave the inputs."""
-    data = replace(data, name=options.name or name, origin=origin)
+    data = _retyped(replace(data, name=options.name or name, origin=origin), options)
     if options.target is not None and options.target != data.target:
         data = data.with_target(options.target)
     for option, what in (("group", "group"), ("source_column", "source"), ("weight", "weight")):
         spec = getattr(options, option)
         if spec is not None:
             data = _with_side(data, spec, what)
-    unknown = [column for column in options.types if column not in data.columns and options.types[column] != "ignore"]
-    if unknown and not any(isinstance(side, str) for side in (options.group, options.source_column, options.weight)):
-        raise DataError(f"types name a column {unknown[0]!r} that does not exist", where=data.name,
-                        remedy=nearest(unknown[0], list(data.columns)))
     return data
+
+
+def _retyped(data: Dataset, options: Options) -> Dataset:
+    """`types` and `channels` for sources that are no tables; a table has followed them already."""
+    columns = dict(data.columns)
+    for name, told in options.types.items():
+        kind = told.partition(":")[0]
+        if kind == "ignore":
+            columns.pop(name, None)
+        elif name not in columns:
+            raise DataError(f"types name a column {name!r} that does not exist", where=data.name,
+                            remedy=nearest(name, list(columns)))
+        elif columns[name].kind != kind:
+            columns[name] = _converted(columns[name], kind, f"{data.name}, column {name}")
+    for name, column in columns.items():
+        if isinstance(column, ImageColumn) and options.channels not in (None, column.channels):
+            columns[name] = _with_channels(column, options.channels or 3)
+    return replace(data, columns=columns, target=data.target if data.target in columns else None)
+
+
+def _converted(column: Column, kind: str, where: str) -> Column:
+    """A category as the numbers that its levels are, a number as a category; DataError for all else."""
+    if kind == "category" and isinstance(column, NumberColumn) and column.width == 1:
+        known = column.values[~np.isnan(column.values)]
+        whole = bool((known == np.rint(known)).all())
+        values = [None if np.isnan(value) else int(value) if whole else float(value) for value in column.values]
+        return CategoryColumn.from_values(values)
+    if kind == "number" and isinstance(column, CategoryColumn):
+        try:
+            values = np.array([*(float(level) for level in column.levels), np.nan])
+        except ValueError as error:
+            raise DataError(f"its levels are not numbers ({error})", where=where) from None
+        return NumberColumn(values[column.codes])
+    raise DataError(f"a column of kind {column.kind} cannot be read as {kind}", where=where)
+
+
+def _with_channels(column: ImageColumn, channels: int) -> ImageColumn:
+    if column.pixels is None:
+        return ImageColumn(None, column.files, column.sizes, channels)
+    height, width = column.pixels.shape[2:]
+    return ImageColumn(materialize(column, (height, width), channels=channels))
 
 
 def _with_side(data: Dataset, spec: Any, what: str) -> Dataset:

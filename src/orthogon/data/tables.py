@@ -65,7 +65,7 @@ def type_columns(frame: pl.DataFrame, types: Mapping[str, str], context: Context
         if kind == "ignore":
             continue
         series = frame.get_column(name)
-        if kind is None and name in ("", "Unnamed: 0", "__index_level_0__") and _counts_rows(series):
+        if kind is None and name in ("", "Unnamed: 0") and _counts_rows(series):
             out.findings.append(
                 Finding(
                     "index-column", "note", f"the column {name!r} only counts the rows; it was left out",

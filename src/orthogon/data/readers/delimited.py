@@ -157,7 +157,7 @@ def _refuse_ragged(layout: _Layout, path: Path) -> None:
             f"line {layout.lines[row]} has {layout.fields[row]} fields, expected {expected} as on line "
             f"{layout.lines[0]}{more}",
             where=f"{path}:{layout.lines[row]}",
-            remedy="Mend the line: enclose a field that holds the separator in quotation marks, both of them, or delete the line.",
+            remedy="Mend the line (a field that holds the separator needs two quotation marks), or delete it.",
         )
 
 

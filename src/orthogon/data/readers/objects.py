@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,7 +110,7 @@ def _from_pair(x: Any, y: Any, options: Options) -> Dataset:
     )
 
 
-def _from_tensors(tensors: tuple[Any, ...], options: Options) -> Dataset:
+def _from_tensors(tensors: Sequence[Any], options: Options) -> Dataset:
     if len(tensors) > 2:
         raise DataError(f"a TensorDataset of {len(tensors)} tensors is ambiguous", remedy="Give a dict of tensors.")
     return arrays.from_xy(tensors[0], tensors[1] if len(tensors) == 2 else None, options)

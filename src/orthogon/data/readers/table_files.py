@@ -209,6 +209,26 @@ def frame_of(source: Any) -> pl.DataFrame | None:
         return None
     import polars as pl
 
-    frame = pl.DataFrame(source) if hasattr(source, "__arrow_c_stream__") else pl.from_dataframe(source)
-    # pandas hands over its index too, when it is not a mere count; by this name it is known and left out.
-    return frame.drop("__index_level_0__") if "__index_level_0__" in frame.columns else frame
+    try:
+        frame = pl.DataFrame(source) if hasattr(source, "__arrow_c_stream__") else pl.from_dataframe(source)
+    except ImportError as error:
+        raise DataError(f"this table needs another package to be read ({error})",
+                        remedy="pip install pyarrow, or give (X, y) as arrays.") from None
+    return _with_index(frame, source)
+
+
+def _with_index(frame: pl.DataFrame, source: Any) -> pl.DataFrame:
+    """The index of a pandas frame, unless it merely counts, serves as the ids: they then outlast a shuffle."""
+    import sys
+
+    import polars as pl
+
+    pandas = sys.modules.get("pandas")
+    frame = frame.drop("__index_level_0__", strict=False)
+    if pandas is None or not isinstance(source, pandas.DataFrame) or "id" in frame.columns:
+        return frame
+    index = source.index
+    counts = isinstance(index, pandas.RangeIndex) and index.start == 0 and index.step == 1
+    if counts or index.nlevels > 1 or not index.is_unique or index.hasnans:
+        return frame
+    return frame.with_columns(pl.Series("id", [str(value) for value in index.tolist()]))

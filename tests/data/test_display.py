@@ -1,0 +1,78 @@
+"""How data shows itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from orthogon.data.display import choose, headline, show
+from orthogon.data.read import read
+from orthogon.errors import DataError
+
+EVIL = "<script>alert('x')</script>"
+
+
+@pytest.fixture
+def photos(tmp_path):
+    for name, shade in (("a", 50), ("b", 200)):
+        for i in range(5):
+            path = tmp_path / "photos" / name / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.full((70, 90 + i, 3), shade, np.uint8)).save(path)
+    return read(tmp_path / "photos")
+
+
+def test_examples_are_spread_over_classes(photos):
+    rows = choose(photos, 4)
+    assert photos.columns["label"].codes[rows].tolist() == [0, 1, 0, 1]
+    assert len(set(rows.tolist())) == 4
+    assert choose(photos, 99).tolist() == list(range(10))
+    assert len(choose(read(np.zeros((100, 2))), 7)) == 7
+
+
+def test_contact_sheet(photos, tmp_path):
+    shown = photos.show(4)
+    assert shown.captions() == ["a\n0.png", "b\n0.png", "a\n4.png", "b\n4.png"]
+    shown.save(tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        colors = {color for _, color in sheet.convert("RGB").getcolors(1 << 20) or []}
+    assert {(50, 50, 50), (200, 200, 200)} <= colors
+    assert "10 pictures of many sizes, RGB, seen at 64×64; 2 classes" in str(shown)
+    assert "data:image/png;base64," in shown._repr_html_()
+    assert photos._repr_html_().startswith("<div>")
+
+
+def test_tables(tmp_path):
+    frame = pl.DataFrame({EVIL: [1.0, None, 3.5], "job": ["clerk", EVIL, None], "y": ["u", "v", "u"]})
+    data = read(frame, target="y", name="people")
+    text = str(show(data))
+    assert "people  3 rows, 3 columns; 2 classes; target 'y'" in text
+    assert "1 … 3.5, mean 2.25" in text
+    assert "y (target)" in text
+    for name in ("a.html", "a.txt"):
+        data.show().save(tmp_path / name)
+    page = (tmp_path / "a.html").read_text()
+    assert EVIL not in page
+    assert "&lt;script&gt;" in page
+    assert EVIL not in data._repr_html_()
+    with pytest.raises(DataError, match="no pictures"):
+        data.show().save(tmp_path / "a.png")
+    with pytest.raises(DataError, match="cannot save"):
+        data.show().save(tmp_path / "a.doc")
+    with pytest.raises(DataError, match="0 examples"):
+        data.show(0)
+
+
+def test_parts_sources_and_notes_are_told():
+    assert "sources phone 898, scanner 899" in headline(read("digits-tilted"))
+    assert "13 of the 43" in str(read("digits").show(4))
+    wide = read({"train": (np.zeros((2, 300)), [0, 1]), "test": (np.ones((1, 300)), [1])})
+    assert "parts train 2, test 1" in headline(wide)
+    assert "number × 300" in str(wide.show())
+
+
+def test_many_columns_are_cut_with_a_word(tmp_path):
+    frame = pl.DataFrame({f"c{i}": [1, 2] for i in range(80)})
+    assert "and 20 more" in str(read(frame).show())
