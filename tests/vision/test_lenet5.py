@@ -20,7 +20,8 @@ def trained(module: torch.nn.Module) -> int:
 def test_modern_has_61706_parameters(side):
     net = lenet5(spec(side))
     assert trained(net) == 61_706
-    assert [trained(getattr(net, name)) for name in ("c1", "c3", "c5", "f6", "output")] == [156, 2416, 48120, 10164, 850]
+    layers = ("c1", "c3", "c5", "f6", "output")
+    assert [trained(getattr(net, name)) for name in layers] == [156, 2416, 48120, 10164, 850]
 
 
 @pytest.mark.parametrize("side", [28, 32])

@@ -36,7 +36,7 @@ def undefined(reason: str, n: int = 0, unit: str = "rate") -> Estimate:
 
 def weighted_mean(values: NDArray, rows: Rows) -> float:
     """The mean over the examples, by their weights where they have any."""
-    return float(np.average(values, weights=rows.get("weight")))
+    return float(np.average(np.asarray(values, dtype=np.float64), weights=rows.get("weight")))
 
 
 def mean_estimate(values: NDArray, rows: Rows, unit: str = "") -> Estimate:
