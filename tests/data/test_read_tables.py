@@ -123,6 +123,11 @@ def test_names_that_are_a_count_are_names(tmp_path):
     assert [finding.kind for finding in data.findings] == ["index-column"]
 
 
+def test_a_name_may_occur_among_many_texts(tmp_path):
+    rows = "".join(f"some words {i},{i % 3}\n" for i in range(600))
+    assert len(read(write(tmp_path / "a.csv", "text,y\n" + rows + "text,1\n"))) == 601
+
+
 def test_quotes(tmp_path):
     rows = 'who,said\n"Smith, J.","he said ""no"""\nbob,"two\nlines"\n'
     data = read(write(tmp_path / "a.csv", rows))

@@ -77,7 +77,7 @@ class Dataset:
         lengths = {name: len(column) for name, column in self.columns.items()}
         if any(length != len(self.ids) for length in lengths.values()):
             raise DataError(f"columns of unequal length: {lengths}, {len(self.ids)} ids", where=self.name)
-        if len(np.unique(self.ids)) != len(self.ids):
+        if len(set(self.ids.tolist())) != len(self.ids):  # quicker than sorting; the common case is that all differ
             values, counts = np.unique(self.ids, return_counts=True)
             raise DataError(f"the id {values[counts > 1][0]!r} occurs more than once", where=self.name)
 

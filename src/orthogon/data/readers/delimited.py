@@ -233,9 +233,11 @@ def _refuse_data_as_names(first: list[str], body: pl.DataFrame, path: Path, line
     if len(run) > 1 and run == list(np.arange(run[0], run[0] + len(run))) and run[0] in (0, 1):
         return  # 0, 1, 2, …: the names that frames give to nameless columns
     filled = [i for i, field in enumerate(first) if field]
+    # A name may occur once among many texts; a value of a category occurs again and again.
+    often = max(1, len(body) // 200)
     like_data = [
         i for i in filled
-        if numbers[i] is not None or first[i] in MISSING or (body.to_series(i) == first[i]).any()
+        if numbers[i] is not None or first[i] in MISSING or (body.to_series(i) == first[i]).sum() >= often
     ]
     if filled and 2 * len(like_data) >= len(filled):
         raise DataError(
