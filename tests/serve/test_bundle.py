@@ -192,7 +192,7 @@ def test_a_newer_format_is_refused(copied: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 1}', '{"format": 1, "recipe": {}, "task": 3}'])
 def test_a_damaged_document_is_refused(copied: Path, text: str) -> None:
     (copied / "bundle.json").write_text(text)
-    with pytest.raises(RunError, match="damaged bundle|the recipe of the bundle"):
+    with pytest.raises(RunError, match=r"damaged bundle|the recipe of the bundle"):
         load(copied)
 
 

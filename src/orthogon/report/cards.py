@@ -58,11 +58,11 @@ def speed(page: Page, view: View) -> None:
         return
     page.section("Speed")
     page.cards([card for card in (
-        _card("examples a second", found.get("examples_per_second"), ",.0f", "in training"),
-        _card("a step", found.get("step_ms"), ".3g", "milliseconds"),
-        _card("steps", found.get("steps"), ",.0f", _seconds(view)),
-        _card("parameters", model.get("parameters"), ",.0f", str(model.get("name") or "")),
-        _card("multiply-adds", model.get("multiply_adds"), ",.0f", "one example, forward"),
+        _card("examples a second", found.get("examples_per_second"), "in training"),
+        _card("milliseconds a step", found.get("step_ms"), ""),
+        _card("steps", found.get("steps"), _seconds(view)),
+        _card("parameters", model.get("parameters"), str(model.get("name") or "")),
+        _card("multiply-adds", model.get("multiply_adds"), "one example, forward"),
     ) if card])
     page.text(sentence(found))
     page.html(listed([str(reason) for reason in found.get("reasons") or []]))
@@ -73,8 +73,16 @@ def _seconds(view: View) -> str:
     return f"{duration(seconds)} in all" if isinstance(seconds, int | float) else ""
 
 
-def _card(label: str, value: Any, form: str, detail: str) -> tuple[str, str, str] | None:
-    return (label, f"{value:{form}}", detail) if isinstance(value, int | float) else None
+def _card(label: str, value: Any, detail: str) -> tuple[str, str, str] | None:
+    return (label, amount(value), detail) if isinstance(value, int | float) else None
+
+
+def amount(value: float) -> str:
+    """A count or a rate, short: "4.22", "5,400", "1.23 M"."""
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if abs(value) >= size:
+            return f"{value / size:.3g} {letter}"
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
 
 
 def recipe(page: Page, view: View) -> None:

@@ -113,7 +113,10 @@ def _said(rows: Rows, row: int) -> tuple[str, str, str]:
     loss = f"loss {format_number(float(rows['loss'][row]))}"
     if rows.classes and target.ndim == 1:
         sure = confidence(rows)
-        said = f"{100 * sure[row]:.1f} % sure, {_of_true(rows, row)} for the truth" if sure is not None else loss
+        said = loss
+        if sure is not None:
+            right = target[row] == prediction[row]
+            said = f"{100 * sure[row]:.1f} % sure, " + ("right" if right else f"{_of_true(rows, row)} for the truth")
         return rows.classes[int(target[row])], rows.classes[int(prediction[row])], said
     if rows.classes:
         return _labels(rows, target[row]), _labels(rows, prediction[row]), loss

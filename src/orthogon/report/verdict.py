@@ -65,7 +65,7 @@ def what_would_change_it(view: View) -> list[str]:
                         f"show a difference of {100 * abs(one['difference']):.1f} points.")
     found = view.main_estimate(view.splits.get(view.main or "") or {})
     if found and view.shows_error and found.n and _plain_rate(found):
-        said.append(_smallest(view.main or "", round(found.value * found.n), found.n))
+        said.append(_smallest(f"{view.main} {view.noun}", round(found.value * found.n), found.n))
     return said
 
 
@@ -74,14 +74,14 @@ def _plain_rate(found: Estimate) -> bool:
     return found.method == "Wilson"
 
 
-def _smallest(split: str, wrong: int, n: int) -> str:
+def _smallest(what: str, wrong: int, n: int) -> str:
     """The least that a change must do to be told from chance: six put right and none broken (exact McNemar, 5 %)."""
     if wrong < FEWEST:
         left = f"Only {wrong} mistake{' is' if wrong == 1 else 's are'} left" if wrong else "No mistake is left"
-        return (f"{left} among {n:,} {split} examples: no remedy can be told from chance on them. "
-                "More examples would show the rest, or --folds 5.")
-    return (f"On these {n:,} {split} examples a change has to gain at least {100 * FEWEST / n:.1f} points "
-            f"({FEWEST} put right, none broken) before chance can be ruled out; smaller gains need more examples.")
+        return (f"{left} among {n:,} {what}: no remedy can be told from chance on them. "
+                "More would show the rest, or --folds 5.")
+    return (f"On these {n:,} {what} a change has to gain at least {100 * FEWEST / n:.1f} points "
+            f"({FEWEST} put right, none broken) before chance can be ruled out; smaller gains need more.")
 
 
 def _needed(one: dict[str, Any]) -> int | None:

@@ -8,6 +8,7 @@ from typing import Any
 from orthogon.errors import RunError
 from orthogon.report import facts
 from orthogon.report.examples import SHOWN
+from orthogon.report.words import title_of
 from orthogon.stats.estimate import Estimate
 from orthogon.train.rows import Rows
 from orthogon.train.run import Run
@@ -138,6 +139,11 @@ class View:
         return self.metric.replace(" ", "_").lower() in ("accuracy", "label_accuracy")
 
     @property
+    def noun(self) -> str:
+        """What the examples are called: "pictures", "rows"."""
+        return str((self.result.get("data") or {}).get("noun") or "examples")
+
+    @property
     def rate(self) -> bool:
         """Whether the main metric is a share, shown in percent."""
         found = [estimate((of.get("metrics") or {}).get(self.metric)) for of in self.splits.values()]
@@ -145,7 +151,7 @@ class View:
 
     @property
     def metric_title(self) -> str:
-        return self.metric.replace("_", " ")
+        return title_of(self.metric)
 
     @property
     def main_title(self) -> str:

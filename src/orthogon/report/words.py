@@ -11,6 +11,11 @@ from orthogon.draw.tables import NOTHING, Raw, format_number
 from orthogon.stats.estimate import Estimate
 
 
+TITLES = {"f1": "F1", "roc": "ROC", "auc": "AUC", "rmse": "RMSE", "mae": "MAE", "mse": "MSE", "r2": "R²",
+          "brier": "Brier score", "cross_entropy": "cross-entropy"}
+MOST_DIGITS = 4
+
+
 def points(value: float, sign: bool = True) -> str:
     """A difference of rates: 0.062 -> "+6.2"."""
     return f"{100 * value:{'+' if sign else ''}.1f}".replace("-", "−")
@@ -58,7 +63,9 @@ def written(found: Estimate) -> tuple[str, str]:
         ends = [format_number(end, rate).removesuffix(" %") for end in (found.low, found.high)]
     else:
         half = (found.high - found.low) / 2
-        digits = min(8, max(0, 1 - floor(log10(half)))) if half > 0 else 4
+        needed = max(0, 1 - floor(log10(half))) if half > 0 else MOST_DIGITS
+        # Numbers near zero keep their figures; of others the fifth decimal tells nobody anything.
+        digits = min(needed, MOST_DIGITS if abs(found.value) >= 0.01 else 8)
         value = f"{found.value:,.{digits}f} {found.unit}".rstrip()
         ends = [f"{end:,.{digits}f}" for end in (found.low, found.high)]
     interval = f"[{ends[0]}, {ends[1]}]" if known else "no interval"
@@ -99,5 +106,7 @@ def first_upper(text: str) -> str:
 
 
 def title_of(metric: str) -> str:
-    """A metric's name as it is read: underscores are spaces."""
-    return metric.replace("_", " ")
+    """A metric's name as it is read: "macro_f1" -> "macro F1"."""
+    if metric in TITLES:
+        return TITLES[metric]
+    return " ".join(TITLES.get(word, word) for word in metric.split("_"))
