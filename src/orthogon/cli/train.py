@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
 from orthogon.cli import complete
 from orthogon.cli.shell import Debug, Json, emit, page, quiet_stdout
 from orthogon.errors import RecipeError
+
+if TYPE_CHECKING:
+    from orthogon.train.run import Run
 
 WHAT, HOW, RUN, SAY = "What is learnt", "How", "The run", "What is shown"
 
@@ -149,7 +152,7 @@ def train(
         else:
             from orthogon.verbs.train import train as verb
 
-            result = verb(**asked).result
+            result = _document(verb(**asked))
     if json:
         emit(result)
     elif explain:
@@ -184,6 +187,14 @@ def assignments(texts: list[str]) -> dict[str, Any]:
     from orthogon.train.recipe import parse_assignment
 
     return dict(parse_assignment(text) for text in texts)
+
+
+def _document(run: Run) -> dict[str, Any]:
+    """What `--json` says of a finished run; everything else stands in its folder."""
+    result = run.result
+    keys = ("run", "seconds", "task", "metric", "splits", "baseline", "comparisons", "verdict")
+    return {**{key: result[key] for key in keys}, "test": result["test"]["sentence"],
+            "report": str(run.path / "report.html")}
 
 
 def _explained(asked: dict[str, Any], assigned: dict[str, Any]) -> dict[str, Any]:
