@@ -10,7 +10,6 @@ from typing import Any
 from orthogon.draw.tables import NOTHING, Raw, format_number
 from orthogon.stats.estimate import Estimate
 
-
 TITLES = {"f1": "F1", "roc": "ROC", "auc": "AUC", "rmse": "RMSE", "mae": "MAE", "mse": "MSE", "r2": "R²",
           "brier": "Brier score", "cross_entropy": "cross-entropy"}
 MOST_DIGITS = 4

@@ -14,6 +14,7 @@ import platform
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,6 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
-import orthogon
 from orthogon.data.dataset import Dataset
 from orthogon.errors import RecipeError, RunError
 from orthogon.nn.spec import InputSpec, ModelSpec
@@ -55,11 +55,19 @@ def write_bundle(run: Run, task: Task, model: nn.Module, data: Dataset | None = 
         "weights": {"sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights)},
         "metrics": _metrics(run),
         "golden": golden_document(task.spec, copy.deepcopy(model).cpu()),
-        "created_with": {"orthogon": orthogon.__version__, "torch": torch.__version__,
+        "created_with": {**{name: _version(name) for name in ("orthogon", "torch", "safetensors")},
                          "python": platform.python_version()},
     }
     text = json.dumps(finite(document), indent=1, ensure_ascii=False)
     return _swap_in(run.path / "bundle", {WEIGHTS: weights, JSON: text.encode()})
+
+
+def _version(package: str) -> str | None:
+    """None where the package is used without being installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _identity(run: Run, task: Task, data: Dataset | None) -> dict[str, Any]:
@@ -190,11 +198,11 @@ def _folder(run: str | Path | Run, root: str | Path) -> Path:
 def _document(folder: Path) -> dict[str, Any]:
     try:
         document = json.loads((folder / JSON).read_text(encoding="utf-8"))
-        version = int(document["format"])
+        found = int(document["format"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"damaged bundle: {error}", where=str(folder / JSON)) from error
-    if version > FORMAT:
-        raise RunError(f"this bundle has format {version}, this Orthogon reads up to {FORMAT}",
+    if found > FORMAT:
+        raise RunError(f"this bundle has format {found}, this Orthogon reads up to {FORMAT}",
                        where=str(folder / JSON), remedy="Install a newer Orthogon: pip install --upgrade orthogon")
     return document
 
