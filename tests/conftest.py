@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent / "train"))
+for shared in ("train", "faults"):
+    sys.path.insert(0, str(Path(__file__).parent / shared))
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from orthogon import registry
 from orthogon.data.dataset import Dataset
 from orthogon.errors import RecipeError
 from orthogon.nn.cost import multiply_adds, parameter_count
+from orthogon.nn.sync_batch_norm import SyncBatchNorm, synchronized
 from orthogon.optim.schedules import Timeline
 from orthogon.train.build import build_model, source_hash
 from orthogon.train.compute import Compute, Workload, compute_of, resolve, resolve_device
@@ -155,10 +157,9 @@ def fit(
     compute = compute_of(settings)
     model = model or build_model(task.spec, plan.recipe.model, settings.seed)
     if settings.sync_batch_norm:
-        from orthogon.nn.sync_batch_norm import synchronized
-
         model = synchronized(model)
     sampler = Shuffled(rows, settings.batch_size or 128, settings.seed, compute.device)
+    _check_shares(sampler, model, ranks)
     step = GradientStep(task, model, settings, compute, timeline(settings, sampler.batches(0)), ranks)
     metric = task.metrics[0]
 
@@ -175,6 +176,19 @@ def fit(
     started = time.monotonic()
     trainer.fit()
     return Fitted(step.evaluation_model(), plan, compute, time.monotonic() - started, trainer.examples)
+
+
+def _check_shares(sampler: Shuffled, model: nn.Module, ranks: Ranks) -> None:
+    """Batch norm on one rank needs two rows at least."""
+    smallest = len(sampler.batch(0, sampler.batches(0) - 1)) // ranks.world
+    if ranks.world == 1 or smallest > 1 or not any(
+        isinstance(module, _BatchNorm) and not isinstance(module, SyncBatchNorm) for module in model.modules()
+    ):
+        return
+    raise RecipeError(
+        f"the last batch leaves a rank with {smallest} rows, and batch norm needs two", where="train.batch_size",
+        remedy="Set train.sync_batch_norm=true, which takes all ranks together, or another batch size.",
+    )
 
 
 def timeline(settings: TrainSettings, epoch_steps: int) -> Timeline:
