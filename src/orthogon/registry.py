@@ -80,7 +80,7 @@ tasks = Registry(
     (
         Entry("classify", "orthogon.tasks.classify:Classify", "one label of several, from pictures or tables"),
         Entry("regress", "orthogon.tasks.regress:Regress", "a number, or several"),
-        Entry("multilabel", "orthogon.tasks.multilabel:MultiLabel", "any number of labels at once; unknown ones left out"),
+        Entry("multilabel", "orthogon.tasks.multilabel:MultiLabel", "any number of labels; unknown ones left out"),
     ),
 )
 
@@ -90,7 +90,7 @@ models = Registry(
         Entry("linear", "orthogon.nn.models:linear", "logistic, softmax or linear regression: no hidden layer"),
         Entry("mlp", "orthogon.nn.models:mlp", "fully connected layers; category embeddings on tables"),
         Entry("lenet5", "orthogon.vision.lenet5:lenet5", "LeNet-5 (1998), modern or paper variant", ("image",)),
-        Entry("convnet", "orthogon.vision.convnet:convnet", "small batch-normalised convnet, the default for pictures", ("image",)),
+        Entry("convnet", "orthogon.vision.convnet:convnet", "small batch-normalized convnet", ("image",)),
     ),
 )
 
@@ -110,7 +110,7 @@ schedules = Registry(
     (
         Entry("constant", "orthogon.optim.schedules:Constant", "the rate stays as it is"),
         Entry("cosine", "orthogon.optim.schedules:Cosine", "half a cosine from the rate to zero"),
-        Entry("one_cycle", "orthogon.optim.schedules:OneCycle", "up to the rate over the first part, then down to zero"),
+        Entry("one_cycle", "orthogon.optim.schedules:OneCycle", "up to the rate, then down to zero"),
         Entry("step", "orthogon.optim.schedules:Staircase", "times a factor every so many epochs"),
         Entry("plateau", "orthogon.optim.schedules:Plateau", "times a factor when the dev score stops improving"),
     ),

@@ -12,18 +12,23 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch._dynamo  # torch's optimizers import it when they are first built
+import torch.distributed
 from safetensors.torch import load_file, save_file
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "train"))
+# The fork server is a new interpreter that is told nothing but its environment.
+os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), str(HERE.parent / "train"), os.environ.get("PYTHONPATH", "")])
 
-from worlds import blobs, recipe  # noqa: E402
+from worlds import blobs, recipe
 
-import orthogon.train.checkpoint as checkpoint  # noqa: E402
-import orthogon.train.fit as fit_module  # noqa: E402
-from orthogon.train.build import build_task  # noqa: E402
-from orthogon.train.ranks import Ranks  # noqa: E402
-from orthogon.train.run import Run  # noqa: E402
-from orthogon.train.step import GradientStep  # noqa: E402
+import orthogon.train.checkpoint as checkpoint
+import orthogon.train.fit as fit_module
+from orthogon.train.build import build_task
+from orthogon.train.ranks import Ranks
+from orthogon.train.run import Run
+from orthogon.train.step import GradientStep
 
 EPOCHS, STEPS = 4, 44
 
@@ -66,7 +71,7 @@ def arm(moment: tuple[str, int] | None) -> None:
     else:  # the second checkpoint: its tensors are the third file, its JSON the fourth
         ways: list[dict[str, Any]] = [{"call": 3}, {"call": 3, "half": True}, {"call": 3, "after": True},
                                       {"call": 4, "after": True}]
-        die_in(checkpoint, "_write_flushed", **ways[number])
+        die_in(checkpoint, "write_atomically", **ways[number])
 
 
 def work(folder: str, moment: tuple[str, int] | None, environment: dict[str, str], result: str) -> None:

@@ -76,7 +76,8 @@ def test_early_stopping_stops_and_the_best_weights_come_back(tmp_path):
 
         rows = np.arange(163, 203)
         data = blobs()
-        final = task.metrics[0].value(as_rows(task, data, rows, "dev", predict(task, fitted.model, rows, fitted.compute)))
+        results = predict(task, fitted.model, rows, fitted.compute)
+        final = task.metrics[0].value(as_rows(task, data, rows, "dev", results))
         if run is not None:
             seen = [line["dev"]["accuracy"] for line in run.metrics() if line["event"] == "epoch"]
             assert final == max(seen)

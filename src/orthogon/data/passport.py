@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
-import tempfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ import numpy as np
 
 from orthogon.data.dataset import Dataset
 from orthogon.errors import DataError, RunError
+from orthogon.files import write_atomically
 
 FORMAT = 1
 PART_ORDER = ("train", "train-dev", "dev", "test", "reserve", "unused")
@@ -135,16 +134,7 @@ class Passport:
         """Write as JSON: under a temporary name, flushed, then renamed."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(self.to_json(), file, indent=1, ensure_ascii=False)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_atomically(path, json.dumps(self.to_json(), indent=1, ensure_ascii=False))
         return path
 
     @classmethod

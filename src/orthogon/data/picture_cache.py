@@ -22,6 +22,7 @@ from typing import Self
 import numpy as np
 
 from orthogon.data.picture_files import PictureError
+from orthogon.files import write_atomically
 
 _CHUNK = 1 << 20
 
@@ -33,14 +34,6 @@ def cache_root() -> Path:
         return Path(named)
     base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
     return (Path(base) if base else Path.home() / ".cache") / "orthogon"
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """The whole file or none of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary(path)
-    temporary.write_bytes(data)
-    temporary.replace(path)
 
 
 def _temporary(path: Path) -> Path:

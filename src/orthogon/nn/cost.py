@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-
-import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
+
+from orthogon.nn.modes import evaluating
 
 
 def parameter_count(model: nn.Module) -> int:
@@ -15,8 +14,8 @@ def parameter_count(model: nn.Module) -> int:
 
 
 def multiply_adds(model: nn.Module, inputs: tuple[Tensor, ...]) -> int:
-    """Multiply-adds of one forward pass over `inputs`, in matrix products and convolutions; the model is left as it is."""
+    """Multiply-adds in matrix products and convolutions of one forward pass; the model stays as it is."""
     counter = FlopCounterMode(display=False)
-    with torch.inference_mode(), counter:
-        copy.deepcopy(model).eval()(*inputs)
+    with evaluating(model), counter:
+        model(*inputs)
     return counter.get_total_flops() // 2

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from orthogon.draw.page import Page
+from orthogon.files import write_atomically
 from orthogon.report import cards, details, gallery, scores, verdict
 from orthogon.report.numbers import of_view
 from orthogon.report.view import View
 from orthogon.report.words import sentence
-from orthogon.train.run import Run, write_atomically
+from orthogon.train.run import Run
 
 Section = Callable[[Page, View], None]
 

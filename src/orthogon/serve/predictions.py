@@ -62,7 +62,7 @@ class Predictions(Sequence[dict[str, Any]]):
 
     def write_csv(self, path: str | Path) -> Path:
         """`to_frame` as CSV, atomically."""
-        from orthogon.train.run import write_atomically
+        from orthogon.files import write_atomically
 
         path = Path(path)
         write_atomically(path, self.to_frame().write_csv())

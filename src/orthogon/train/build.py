@@ -86,7 +86,8 @@ def _from_file(name: str, expected: str | None) -> Callable[..., nn.Module]:
         raise RecipeError("the file has changed since the run was made", where=path,
                           remedy="Restore it, or train again with the new one.")
     specification = importlib.util.spec_from_file_location(f"orthogon_user_{Path(path).stem}", path)
-    assert specification and specification.loader
+    if specification is None or specification.loader is None:
+        raise RecipeError("the file cannot be imported", where=path)
     module = importlib.util.module_from_spec(specification)
     sys.modules[specification.name] = module
     specification.loader.exec_module(module)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from orthogon.errors import RunError
+from orthogon.files import write_atomically
 
 Tree = Any
 """Nested dicts and lists whose leaves are tensors or plain values (None, bool, int, float, str)."""
@@ -112,11 +112,9 @@ class Checkpoints:
         document = {"format": 1, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "tree": plain}
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            _write_flushed(self.folder / f"{name}.safetensors", data)
-            _write_flushed(self.folder / f"{name}.json", json.dumps(document).encode())
+            write_atomically(self.folder / f"{name}.safetensors", data)
+            write_atomically(self.folder / f"{name}.json", json.dumps(document).encode())
         except OSError as error:
-            for half in self.folder.glob(f".{name}.*.{os.getpid()}"):
-                half.unlink(missing_ok=True)
             raise RunError(f"the checkpoint could not be written: {error.strerror}", where=str(self.folder),
                            remedy="The one before it is whole. Make room and continue with --resume.") from error
         return self.folder / f"{name}.json"
@@ -148,17 +146,3 @@ def copy_tree(tree: Tree) -> Tree:
     if isinstance(tree, list | tuple):
         return [copy_tree(value) for value in tree]
     return tree
-
-
-def _write_flushed(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(temporary, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -56,7 +56,7 @@ class Compute:
 
 @dataclass(frozen=True)
 class Workload:
-    """What the choice depends on: multiply-adds of one training example forward, the batch, and whether it has pictures."""
+    """What the choice depends on: multiply-adds of one example forward, examples a step, whether there are pictures."""
 
     multiply_adds: int
     batch_size: int

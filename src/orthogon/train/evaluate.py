@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from orthogon.data.dataset import Dataset
+from orthogon.nn.modes import evaluating
 from orthogon.train.compute import Compute
 from orthogon.train.rows import Rows
 from orthogon.train.task import Task
@@ -21,19 +22,13 @@ def predict(
 
     The mode of every module is as before afterwards, and nothing random is drawn.
     """
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
     collected: dict[str, list[Tensor]] = {}
-    try:
-        with torch.inference_mode(), compute.precision():
-            for chunk in torch.as_tensor(rows, dtype=torch.int64).to(compute.device).split(batch_size):
-                batch = task.batch(chunk)
-                batch = batch._replace(inputs=compute.lay_out(batch.inputs))
-                for name, value in task.results(model, batch).items():
-                    collected.setdefault(name, []).append(value.cpu())
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
+    with evaluating(model), compute.precision():
+        for chunk in torch.as_tensor(rows, dtype=torch.int64).to(compute.device).split(batch_size):
+            batch = task.batch(chunk)
+            batch = batch._replace(inputs=compute.lay_out(batch.inputs))
+            for name, value in task.results(model, batch).items():
+                collected.setdefault(name, []).append(value.cpu())
     return {name: _array(torch.cat(parts)) for name, parts in collected.items()}
 
 

@@ -127,7 +127,8 @@ def _probe(settings: TrainSettings, task: Task, model: nn.Module, rows: np.ndarr
     began = time.perf_counter()
     while len(times) < 4 or (time.perf_counter() - began < PROBE_SECONDS and len(times) < 500):
         started = time.perf_counter()
-        step(sampler.batch(0, len(times) % sampler.batches(0)), Draw(settings.seed, 0, len(times), compute.device)).item()
+        batch = sampler.batch(0, len(times) % sampler.batches(0))
+        step(batch, Draw(settings.seed, 0, len(times), compute.device)).item()
         times.append(time.perf_counter() - started)
     return float(np.mean(times[len(times) // 3 :]))
 
@@ -168,8 +169,9 @@ def fit(
         seen = as_rows(task, data, dev_rows, "dev", results)  # type: ignore[arg-type]
         return {metric.name: metric.value(seen), "loss": float(np.mean(seen["loss"]))}
 
+    looked_at = dev_rows is not None and len(dev_rows) > 0
     trainer = Trainer(
-        step, sampler, settings, device=compute.device, evaluate=look if dev_rows is not None and len(dev_rows) else None,
+        step, sampler, settings, device=compute.device, evaluate=look if looked_at else None,
         higher_is_better=metric.higher_is_better, run=run, ranks=ranks, observers=observers,
         ids=lambda batch: data.ids[batch.cpu().numpy()].tolist(),
     )

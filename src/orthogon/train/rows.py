@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from orthogon.files import replaced
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,8 @@ class Rows:
             columns["group"] = self.group.astype(str)
         if self.source is not None:
             columns["source"] = self.source.astype(str)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        pl.DataFrame(columns).write_parquet(temporary)
-        os.replace(temporary, path)
+        with replaced(path) as temporary:
+            pl.DataFrame(columns).write_parquet(temporary)
 
     @classmethod
     def read(cls, path: Path, classes: Sequence[str] = ()) -> Rows:

@@ -18,18 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from orthogon.errors import RunError, nearest
+from orthogon.files import write_atomically
 from orthogon.train.recipe import Recipe
 from orthogon.train.rows import Rows
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write under another name, flush to disk, rename: a reader sees the old file or the new one, never half."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 class Run:

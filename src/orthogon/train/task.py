@@ -121,7 +121,7 @@ class Task(ABC):
         """The name and options of the model that is used when none is named. After `fit`."""
 
     def default_settings(self, rows: int) -> dict[str, Any]:
-        """Defaults of the recipe's `train` section that this task, on this kind and amount of data, does better with."""
+        """Defaults of the recipe's `train` section that suit this task on this kind and amount of data."""
         return {}
 
     @abstractmethod

@@ -10,15 +10,13 @@ import numpy as np
 
 from orthogon.data.dataset import Dataset
 from orthogon.data.passport import Passport
-from orthogon.data.read import read
 from orthogon.data.split import split
-from orthogon.errors import DataError
 from orthogon.tasks.infer import as_target, infer_task, labelled_rows
 from orthogon.train.build import build_task
 from orthogon.train.fit import attach
-from orthogon.train.recipe import DataSettings, Recipe
+from orthogon.train.recipe import Recipe
 from orthogon.train.task import Task
-from orthogon.verbs.compose import IN_MEMORY
+from orthogon.verbs.sources import read_as
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ def prepare(recipe: Recipe, source: Any = None, passport: Path | None = None) ->
     source:   the data as an object, where it is not named by the recipe.
     passport: a passport.json that was written before: its split is taken, after checking that the data is the same.
     """
-    data = read_data(recipe.data, source)
+    data = read_as(recipe.data, source)
     data, recipe = with_target(data, recipe)
     data = data.take(labelled_rows(data)) if len(labelled_rows(data)) < len(data) else data
     if passport is not None and passport.exists():
@@ -55,22 +53,6 @@ def prepare(recipe: Recipe, source: Any = None, passport: Path | None = None) ->
         target_source=settings.target_source, target_train=settings.target_train, folds=settings.folds,
     )
     return Prepared(data, chosen, recipe)
-
-
-def read_data(settings: DataSettings, source: Any = None) -> Dataset:
-    """The data that the settings name, or the object that was given, read as the settings say."""
-    if source is None or isinstance(source, str | Path):
-        source = settings.source or "digits"
-    if source == IN_MEMORY:
-        raise DataError("the data of this recipe was an object in memory", where="data.source",
-                        remedy="Give the object again: og.train(data, recipe=…)")
-    targets = settings.target if isinstance(settings.target, list) else [settings.target]
-    return read(
-        source, target=targets[0] if len(targets) == 1 else None, types=settings.types or None,
-        columns=settings.columns, header=settings.header, group=settings.group,
-        source_column=settings.source_column, weight=settings.weight, channels=settings.channels,
-        skip_bad=settings.skip_bad,
-    )
 
 
 def with_target(data: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:

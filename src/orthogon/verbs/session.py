@@ -187,9 +187,11 @@ class Session:
         shipped = self._refitted(prepared, fitted) if fitted.plan.recipe.train.refit else (task, fitted)
         write_bundle(run, shipped[0], shipped[1].model, prepared.data)
         report = write_report(run)
-        self.console.table(score_rows(metric, splits, baseline, about_test), heading="error" if metric == "accuracy" else metric)
+        heading = "error" if metric == "accuracy" else metric
+        self.console.table(score_rows(metric, splits, baseline, about_test), heading=heading)
         self.console.line("verdict", said)
         self.console.line("report", str(report))
+        self.console.line("next", _next(run, prepared, result))
         return run
 
     def _refitted(self, prepared: Prepared, fitted: Fitted) -> tuple[Task, Fitted]:
@@ -210,6 +212,15 @@ class Session:
         for finding in prepared.data.findings:
             where = f" ({finding.where})" if finding.where else ""
             self.console.line(finding.severity, f"{finding.what}{where}. {finding.remedy}".strip())
+
+
+def _next(run: Run, prepared: Prepared, result: dict[str, Any]) -> str:
+    """The command that is most useful now."""
+    if prepared.recipe.data.source is None:
+        return "orthogon train digits-tilted   (a harder story, one minute)"
+    if "test" not in result["splits"] and prepared.passport.test_key:
+        return f"orthogon evaluate {run.name} --test   (when all choices are made)"
+    return f"orthogon predict {run.name} NEW_DATA   (or: orthogon check {prepared.recipe.data.source})"
 
 
 def joined(pieces: Sequence[Rows]) -> Rows:
@@ -253,7 +264,8 @@ def speed(fitted: Fitted) -> dict[str, Any]:
     return {
         "sentence": sentence(settings, list(fitted.plan.reasons)), "seconds": round(fitted.seconds, 3),
         "examples_per_second": round(fitted.examples / max(fitted.seconds, 1e-9), 1),
-        "step_ms": round(1000 * fitted.seconds / steps, 3), "steps": settings.steps, "reasons": list(fitted.plan.reasons),
+        "step_ms": round(1000 * fitted.seconds / steps, 3), "steps": settings.steps,
+        "reasons": list(fitted.plan.reasons),
         "multiply_adds_per_second": round(3 * fitted.plan.multiply_adds * fitted.examples / max(fitted.seconds, 1e-9)),
     }
 

@@ -33,21 +33,44 @@ def _against(comparisons: Sequence[Mapping[str, Any]], n: int, noun: str, part: 
     name, scale = hardest["baseline"], 100.0 if hardest["unit"] == "rate" else 1.0
     unit = "points" if hardest["unit"] == "rate" else hardest["unit"] or f"in {hardest['metric']}"
     size, low, high = (abs(scale * hardest[key]) for key in ("difference", "low", "high"))
-    interval = f"{size:.3g} {unit} [{min(low, high):.3g}, {max(low, high):.3g}] on {n:,} {noun} of {part}"
+    shown = (lambda x: f"{x:.1f}") if hardest["unit"] == "rate" else (lambda x: f"{x:.3g}")
+    interval = f"{shown(size)} {unit} [{shown(min(low, high))}, {shown(max(low, high))}] on {n:,} {noun} of {part}"
     if hardest["verdict"] == "worse":
         return f"The baseline wins: {name} is better than the network by {interval}. Use it, or change the network."
     if hardest["verdict"] == "better":
         return f"Better than the best baseline ({name}) by {interval}."
-    signed = f"{scale * hardest['difference']:+.3g} {unit} [{scale * hardest['low']:+.3g}, {scale * hardest['high']:+.3g}]"
-    return (f"Not known to be better than the baseline {name}: {signed} on {n:,} {noun} of {part}. "
+    ends = f"[{scale * hardest['low']:+.2g}, {scale * hardest['high']:+.2g}]"
+    gap = f"{scale * hardest['difference']:+.2g} {unit} {ends}"
+    return (f"Not known to be better than the baseline {name}: {gap} on {n:,} {noun} of {part}. "
             f"{name[:1].upper() + name[1:]} is cheaper.")
 
 
 def _resolution(metric: str, estimate: Mapping[str, Any], noun: str, part: str) -> str:
+    """How many mistakes are left, and what improvement so many examples could show."""
     n, value = estimate["n"], estimate["value"]
     error = value if metric == "error" else 1 - value
     wrong = round(error * n)
-    # Two good networks disagree on about as many examples as one of them gets wrong.
-    smallest = 100 * detectable_difference(max(error, 1 / n), n, disagreement=max(error, 1 / n))
     mistakes = f"{wrong:,} mistake{'s' if wrong != 1 else ''} on {part}"
-    return f"{mistakes}: remedies under {smallest:.1f} points cannot be seen with {n:,} {noun}; more data or --folds 5 can."
+    smallest = smallest_gain(error, n)
+    if smallest > error:
+        return (f"{mistakes}: even mending them all could not be told from chance with {n:,} {noun}; "
+                "more data or --folds 5 can show more.")
+    return (f"{mistakes}: remedies worth under {100 * smallest:.1f} points cannot be seen with {n:,} {noun}; "
+            "more data or --folds 5 can show more.")
+
+
+def smallest_gain(error: float, n: int) -> float:
+    """The smallest paired gain that n examples show with 80 % power.
+
+    Two good networks disagree on about as many examples as one of them gets wrong; a gain cannot be smaller than what
+    is seen when every disagreement is a gain.
+    """
+    seen = detectable_difference(error, n, disagreement=max(error, 1 / n))
+    if seen == seen:
+        return seen
+    low, high = 1 / n, 1.0
+    for _ in range(40):  # disagreement = difference: every change is for the better
+        middle = (low + high) / 2
+        found = detectable_difference(error, n, disagreement=middle)
+        low, high = (low, middle) if found == found else (middle, high)
+    return high

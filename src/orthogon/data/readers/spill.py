@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from orthogon.data.columns import ImageColumn
-from orthogon.data.picture_cache import cache_root, write_atomically
+from orthogon.data.picture_cache import cache_root
 from orthogon.data.picture_files import Header, decode, read_header, to_array
 from orthogon.errors import DataError
+from orthogon.files import write_atomically
 
 
 def spill(pictures: Sequence[Any], channels: int | None) -> ImageColumn:
