@@ -146,13 +146,17 @@ def train(
         "seed": seed, "device": device, "folds": folds, "tune": tune, "out": out, "name": name, "resume": resume,
         "test": test, "refit": refit, "quiet": quiet,
     }  # fmt: skip
+    from orthogon.verbs.train import is_first_rank
+    from orthogon.verbs.train import train as verb
+
     with quiet_stdout(json):
         if explain:
             result = _explained(asked, assigned)
         else:
-            from orthogon.verbs.train import train as verb
-
-            result = _document(verb(**asked))
+            run = verb(**asked)
+            if not is_first_rank():  # of several processes only the first one writes and talks
+                return
+            result = _document(run)
     if json:
         emit(result)
     elif explain:

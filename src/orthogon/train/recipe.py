@@ -7,6 +7,7 @@ This module does not import torch: a run folder with its recipe must exist long 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -257,10 +258,8 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     except yaml.YAMLError as error:
         raise RecipeError(f"the value is not readable as YAML: {error}", where=f"--set {key}") from None
     if isinstance(parsed, str):
-        try:  # YAML reads 1e-3 as a string
+        with suppress(ValueError):  # YAML reads 1e-3 as a string
             parsed = float(parsed)
-        except ValueError:
-            pass
     return key.strip(), parsed
 
 

@@ -50,9 +50,9 @@ class Run:
         root = Path(root)
         root.mkdir(parents=True, exist_ok=True)
         run = cls(_claim(root / name) if name else _claim_numbered(root, _stem(recipe)))
-        run.save_recipe(recipe)
         (run.path / "checkpoints").mkdir()
         (run.path / "evaluations").mkdir()
+        run.save_recipe(recipe)  # last: a folder with a recipe is a whole run
         return run
 
     @classmethod

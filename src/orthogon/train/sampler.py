@@ -36,7 +36,7 @@ class Sampler(ABC):
     def state(self) -> dict[str, Any]:
         return {}
 
-    def load_state(self, state: dict[str, Any]) -> None:
+    def load_state(self, state: dict[str, Any]) -> None:  # noqa: B027 - most samplers have no state
         pass
 
 

@@ -50,7 +50,7 @@ class Step(ABC):
         """The learning rate of the last step, for people to see; NaN where there is none."""
         return math.nan
 
-    def observe(self, score: float) -> None:
+    def observe(self, score: float) -> None:  # noqa: B027 - most steps do not care
         """Told the dev score after each evaluation, higher is better."""
 
     @abstractmethod

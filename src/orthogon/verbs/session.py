@@ -80,7 +80,8 @@ class Session:
         if ranks.first:
             self.run.save_recipe(chosen.recipe)
         settings = chosen.recipe.train
-        length = f"{settings.epochs} epochs" if settings.minutes is None and settings.epochs else f"{settings.steps:,} steps"
+        by_epochs = settings.minutes is None and settings.epochs is not None
+        length = f"{settings.epochs} epochs" if by_epochs else f"{settings.steps:,} steps"
         self.console.line(
             str(chosen.recipe.model.name),
             f"{chosen.parameters:,} parameters; {settings.optimizer}, {settings.schedule}, {length}; "
@@ -124,7 +125,8 @@ class Session:
             chosen = plan(prepared.recipe, task, parts["train"], parts["dev"], model=self.module)
             self.console.line(f"fold {k + 1}/{len(passport.folds)}", f"{len(parts['train']):,} to train on, "
                               f"{len(parts['dev']):,} held out")
-            fitted = self._fit(chosen, task, prepared, parts["train"], parts["dev"], ranks, noun, self._fold_run(k, chosen))
+            fold = self._fold_run(k, chosen)
+            fitted = self._fit(chosen, task, prepared, parts["train"], parts["dev"], ranks, noun, fold)
             network.append(evaluate(task, fitted.model, prepared.data, parts["dev"], "dev", fitted.compute))
             for baseline in assess.fit_baselines(task, parts["train"]):
                 results = baseline.results(task, parts["dev"])

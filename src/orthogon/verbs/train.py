@@ -48,7 +48,7 @@ def train(
 
     Returns the Run; `run.result` holds the numbers. Raises DataError, RecipeError, RunError, Diverged, Interrupted.
     """
-    first = int(os.environ.get("RANK", "0")) == 0
+    first = is_first_rank()
     console = Console(quiet or not first)
     if resume is not None:
         run = Run.open(resume, out)
@@ -101,6 +101,11 @@ def explain(
                     for key in changed}
         known |= changed
     return [(key, value, origins.get(key, "default")) for key, value in known.items()]
+
+
+def is_first_rank() -> bool:
+    """Whether this process is the only one, or the first of those that torchrun started; without loading torch."""
+    return int(os.environ.get("RANK", "0")) == 0
 
 
 def environment() -> dict[str, Any]:
