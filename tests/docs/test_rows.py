@@ -266,3 +266,18 @@ def test_nothing_is_learnt_from_dev():
     other = replace(data, columns={"x": NumberColumn(values, data.columns["x"].names),
                                    "label": CategoryColumn(labels, data.columns["label"].levels)})
     assert_same_bits(weights(trained(recipe(), data)[0]), weights(trained(recipe(), other)[0]))
+
+
+def test_binary_cross_entropy_written_out():
+    from orthogon.nn.losses import masked_binary_cross_entropy
+
+    z, y = torch.tensor([[-2.0, 0.5, 3.0]]), torch.tensor([[0.0, 1.0, 0.0]])
+    a = 1 / (1 + torch.exp(-z))
+    total, count = masked_binary_cross_entropy(z, y, torch.ones(1, 3))
+    torch.testing.assert_close(total, -(y * a.log() + (1 - y) * (1 - a).log()).sum())
+    assert count == 3
+
+
+def test_selu_gets_alpha_dropout():
+    net = mlp(TABLE, hidden=[4], activation="selu", dropout=0.1)
+    assert any(isinstance(module, nn.AlphaDropout) for module in net.modules())
