@@ -57,6 +57,8 @@ JUDGED = (OURS, OURS_FP32, PLAIN, KERAS)
 
 GOALS = (("plain", 2.0), ("lightning", 2.5), ("barebones", 2.5), ("keras-jax", 2.5), ("keras-torch", 2.5))
 LR, BATCH = 1e-3, 128
+FEWEST_SEEDS = 3
+"""Seeds from which errors are judged: the interval over test pictures does not hold what another seed would change."""
 
 
 def same_network(settings: Settings) -> dict[str, Any]:
@@ -69,9 +71,10 @@ def same_network(settings: Settings) -> dict[str, Any]:
     return said
 
 
-def measure(settings: Settings, epochs: int = 2, seeds: int = 1, images: int = 6400) -> Record:
+def measure(settings: Settings, epochs: int = 2, seeds: int = 3, images: int = 6400) -> Record:
     """Speed records of all rounds, then the test errors after `epochs` whole epochs with each seed."""
     images, full = (256, 512) if settings.quick else (images, 0)
+    seeds = 1 if settings.quick else seeds
     given = Problem("fashion", rows=images, batch=BATCH, epochs=2, lr=LR, folder=settings.folder)
     checks = same_network(settings)
     records = interleave(CONTENDERS, given, settings)
@@ -129,6 +132,8 @@ def goals(found: Record) -> list[tuple[str, str, str]]:
     difference = found["error"]["summary"].get("orthogon", {}).get("difference")
     if difference:
         said = "worse" if difference["low"] > 0 else "better" if difference["high"] < 0 else "no difference shown"
+        if found["error"]["seeds"] < FEWEST_SEEDS:
+            said = f"open: {found['error']['seeds']} of {FEWEST_SEEDS} seeds, which differ by more than the interval"
         rows.append(("Test error no worse than plain PyTorch's after the same epochs", _points(difference), said))
     return rows
 

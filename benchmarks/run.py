@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(SUITES), default=list(SUITES), help="the parts to measure")
     parser.add_argument("--images", type=int, default=6400, help="train pictures in an epoch of the speed runs (6400)")
     parser.add_argument("--error-epochs", type=int, default=2, help="epochs before the test error is taken (2)")
-    parser.add_argument("--error-seeds", type=int, default=1, help="seeds over which the test error is averaged (1)")
+    parser.add_argument("--error-seeds", type=int, default=3, help="seeds over which the test error is averaged (3)")
     parser.add_argument("--to", type=Path, help="folder of README.md and results.json (this one)")
     parser.add_argument("--render", action="store_true", help="measure nothing; write the tables from results.json")
     options = parser.parse_args()
