@@ -14,7 +14,7 @@ import torch
 from worlds import assert_same_bits, blobs, new_run, recipe, trained, weights
 
 from orthogon.data.columns import NumberColumn
-from orthogon.errors import Diverged, Interrupted, RunError
+from orthogon.errors import Diverged, Interrupted, RecipeError, RunError
 from orthogon.train.observers import Observer
 from orthogon.train.run import Run
 from orthogon.train.sampler import Shuffled
@@ -177,3 +177,48 @@ def test_nothing_but_json_and_safetensors_in_a_run(tmp_path):
     assert endings <= {".yaml", ".json", ".jsonl", ".safetensors", ""}
     for line in (run.path / "metrics.jsonl").read_text().splitlines():
         assert math.isfinite(json.loads(line)["step"])
+
+
+class Greedy(torch.nn.Module):
+    """Runs out of memory above 20 examples, as a GPU would."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(6, 3)
+
+    def forward(self, x):
+        if self.training and len(x) > 20:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return self.layer(x)
+
+
+def test_out_of_memory_names_the_batch_that_would_fit():
+    with pytest.raises(RunError, match="with 100 examples at once; 12 would fit") as caught:
+        trained(recipe(train__batch_size=100), model=Greedy())
+    assert "train.micro_batch_size=12" in str(caught.value)
+    trained(recipe(train__batch_size=100, train__micro_batch_size=12), model=Greedy())
+
+
+@pytest.mark.parametrize(("model", "what"), [
+    (torch.nn.Linear(5, 3), "cannot take this data \\(numbers 6 for each example\\): mat1 and mat2"),
+    (torch.nn.Linear(6, 2), "gives \\(2,\\) for each example, classify needs 3 outputs \\(class 0, class 1, "),
+])
+def test_a_model_that_does_not_fit_the_data_is_refused_before_training(model, what):
+    with pytest.raises(RecipeError, match=what):
+        trained(recipe(), model=model)
+
+
+def test_a_run_that_the_disk_cannot_hold_is_refused_before_training(tmp_path, monkeypatch):
+    import shutil
+    from types import SimpleNamespace
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=100))
+    run = new_run(tmp_path, recipe())
+    with pytest.raises(RunError, match="MB are free"):
+        trained(recipe(), run=run)
+
+
+def test_threads_and_determinism_are_as_they_were_afterwards():
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    trained(recipe(train__threads=before[0] + 1, train__deterministic=True))
+    assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before

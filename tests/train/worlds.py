@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from orthogon.train.observers import Observer
 from orthogon.train.recipe import Recipe
 from orthogon.train.run import Run
 from orthogon.train.task import Task
+
+DEVICE = os.environ.get("ORTHOGON_TEST_DEVICE", "cpu")
+"""Where the tests of train/ train; set it to cuda to run them on a GPU."""
 
 
 def blobs(n: int = 203, width: int = 6, classes: int = 3, seed: int = 0) -> Dataset:
@@ -36,7 +40,8 @@ def blobs(n: int = 203, width: int = 6, classes: int = 3, seed: int = 0) -> Data
 def recipe(**values: Any) -> Recipe:
     """A quick recipe on blobs; `train__lr=1` sets `train.lr`."""
     flat = {"task.name": "classify", "model.name": "mlp", "model.options": {"hidden": [8]}, "train.epochs": 3,
-            "train.batch_size": 16, "train.lr": 0.01, "train.threads": 1, "train.device": "cpu"}
+            "train.batch_size": 16, "train.lr": 0.01, "train.threads": 1, "train.device": DEVICE,
+            "train.deterministic": DEVICE != "cpu"}
     return Recipe().with_values(flat | {key.replace("__", "."): value for key, value in values.items()})
 
 

@@ -57,6 +57,7 @@ class Dataset:
     source:  str (n,) or None: the distribution that each example comes from.
     part:    str (n,) or None: "train", "train-dev", "dev", "test" where the data comes already split, "" elsewhere.
     weight:  float (n,) or None: how much each example counts in loss and score (row 3.14).
+    target_source: the source that dev and test are meant to come from, where the data set names one.
     findings: what reading already saw (files that were skipped and why).
     origin:  the source as the user named it, so that a recipe can read it again; "" for objects in memory.
     """
@@ -69,6 +70,7 @@ class Dataset:
     source: np.ndarray | None = None
     part: np.ndarray | None = None
     weight: np.ndarray | None = None
+    target_source: str | None = None
     card: Card = field(default_factory=Card)
     findings: tuple[Finding, ...] = ()
     origin: str = ""

@@ -69,6 +69,7 @@ def load_tilted() -> Dataset:
         name="digits-tilted",
         columns={"image": ImageColumn(pixels[:, None]), "label": CategoryColumn.from_values(digits)},
         target="label", ids=row_ids(len(digits)), source=np.where(phone, "phone", "scanner"),
+        target_source="phone",
     )
 
 

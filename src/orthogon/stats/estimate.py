@@ -30,5 +30,8 @@ class Estimate:
         unit = f" {self.unit}" if self.unit else ""
         return f"{self.value:.4g}{unit} [{self.low:.4g}, {self.high:.4g}], n = {self.n:,}"
 
+    def _repr_html_(self) -> str:
+        return f"<span>{self}</span>"
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -23,12 +24,29 @@ class Compute:
     """A resolved way to compute.
 
     autocast: the type of matrix work, or None for float32 throughout.
+    deterministic: only algorithms that give the same bits each time, also on a GPU.
     """
 
     device: torch.device
     autocast: torch.dtype | None = None
     channels_last: bool = False
     threads: int = 1
+    deterministic: bool = False
+
+    @contextmanager
+    def in_force(self) -> Iterator[None]:
+        """Threads and determinism of this process as here, and as they were after the block."""
+        threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+        if self.device.type == "cpu":
+            torch.set_num_threads(self.threads)
+        if self.deterministic:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+            torch.use_deterministic_algorithms(True)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            torch.use_deterministic_algorithms(strict)
 
     def exact(self) -> Compute:
         """The same in float32: what evaluations that people read are computed in."""
@@ -125,16 +143,12 @@ def resolve(settings: TrainSettings, work: Workload) -> tuple[TrainSettings, lis
 
 
 def compute_of(settings: TrainSettings) -> Compute:
-    """The Compute that resolved settings describe. Sets the number of threads of this process."""
-    device = resolve_device(settings.device)
-    threads = settings.threads or torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(threads)
-    if settings.deterministic:
-        torch.use_deterministic_algorithms(True, warn_only=False)
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    """The Compute that resolved settings describe."""
     autocast = torch.bfloat16 if settings.precision == "bf16" else None
-    return Compute(device, autocast, bool(settings.channels_last), threads)
+    return Compute(
+        resolve_device(settings.device), autocast, bool(settings.channels_last),
+        settings.threads or torch.get_num_threads(), settings.deterministic,
+    )
 
 
 def sentence(settings: TrainSettings, reasons: list[str]) -> str:

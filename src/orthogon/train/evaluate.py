@@ -23,7 +23,7 @@ def predict(
     The mode of every module is as before afterwards, and nothing random is drawn.
     """
     collected: dict[str, list[Tensor]] = {}
-    with evaluating(model), compute.precision():
+    with compute.in_force(), evaluating(model), compute.precision():
         for chunk in torch.as_tensor(rows, dtype=torch.int64).to(compute.device).split(batch_size):
             batch = task.batch(chunk)
             batch = batch._replace(inputs=compute.lay_out(batch.inputs))

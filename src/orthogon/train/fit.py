@@ -17,11 +17,13 @@ from orthogon import registry
 from orthogon.data.dataset import Dataset
 from orthogon.errors import RecipeError
 from orthogon.nn.cost import multiply_adds, parameter_count
+from orthogon.nn.modes import evaluating
 from orthogon.nn.sync_batch_norm import SyncBatchNorm, synchronized
 from orthogon.optim.schedules import Timeline
 from orthogon.train.build import build_model, source_hash
 from orthogon.train.compute import Compute, Workload, compute_of, resolve, resolve_device
 from orthogon.train.evaluate import as_rows, predict
+from orthogon.train.memory import is_out_of_memory, out_of_memory
 from orthogon.train.observers import Observer
 from orthogon.train.randomness import Draw
 from orthogon.train.ranks import Ranks
@@ -29,7 +31,7 @@ from orthogon.train.recipe import Recipe, TrainSettings
 from orthogon.train.run import Run
 from orthogon.train.sampler import Shuffled
 from orthogon.train.step import GradientStep
-from orthogon.train.task import Task
+from orthogon.train.task import Batch, Task
 from orthogon.train.trainer import Trainer
 
 PROBE_SECONDS = 1.5
@@ -90,7 +92,8 @@ def plan(recipe: Recipe, task: Task, rows: np.ndarray, dev_rows: np.ndarray | No
     model = model or build_model(task.spec, recipe.model, settings.seed)
     few = task.batch(torch.as_tensor(rows[:2], dtype=torch.int64))
     device = few.inputs[0].device if few.inputs else torch.device("cpu")
-    cost = multiply_adds(model.to(device), few.inputs) // max(1, min(2, len(rows)))
+    _check_model(model.to(device), task, few)
+    cost = multiply_adds(model, few.inputs) // max(1, min(2, len(rows)))
     work = Workload(cost, min(settings.batch_size or 128, len(rows)), any(x.ndim == 4 for x in few.inputs))
     settings, reasons = resolve(settings, work)
     if tune:
@@ -101,6 +104,26 @@ def plan(recipe: Recipe, task: Task, rows: np.ndarray, dev_rows: np.ndarray | No
         settings = settings.model_copy(update={"steps": _steps(settings, task, model, rows, dev_rows)})
     recipe = recipe.model_copy(update={"train": settings})
     return Plan(recipe, tuple(reasons), parameter_count(model), cost)
+
+
+def _check_model(model: nn.Module, task: Task, few: Batch) -> None:
+    """The model takes this data and gives as many outputs as the task needs; RecipeError that says what does not fit."""
+    given = " and ".join(f"{item.kind}s {'x'.join(map(str, item.shape))}" for item in task.spec.inputs)
+    try:
+        with evaluating(model):
+            output = model(*few.inputs)
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        raise RecipeError(
+            f"the model cannot take this data ({given} for each example): {str(error).splitlines()[0]}", where="model",
+            remedy="Give it inputs of that shape, or leave columns out: --type COLUMN=ignore.",
+        ) from error
+    found = tuple(output.shape[1:]) if isinstance(output, torch.Tensor) else type(output).__name__
+    if found != (task.spec.outputs,):
+        names = f" ({', '.join(task.classes[:6])}{', …' if len(task.classes) > 6 else ''})" if task.classes else ""
+        raise RecipeError(
+            f"the model gives {found} for each example, {task.name} needs {task.spec.outputs} outputs{names}",
+            where="model", remedy=f"Let its last layer have {task.spec.outputs} outputs.",
+        )
 
 
 def _steps(settings: TrainSettings, task: Task, model: nn.Module, rows: np.ndarray,
@@ -125,11 +148,12 @@ def _probe(settings: TrainSettings, task: Task, model: nn.Module, rows: np.ndarr
     step.model().train()
     times: list[float] = []
     began = time.perf_counter()
-    while len(times) < 4 or (time.perf_counter() - began < PROBE_SECONDS and len(times) < 500):
-        started = time.perf_counter()
-        batch = sampler.batch(0, len(times) % sampler.batches(0))
-        step(batch, Draw(settings.seed, 0, len(times), compute.device)).item()
-        times.append(time.perf_counter() - started)
+    with compute.in_force():
+        while len(times) < 4 or (time.perf_counter() - began < PROBE_SECONDS and len(times) < 500):
+            started = time.perf_counter()
+            batch = sampler.batch(0, len(times) % sampler.batches(0))
+            step(batch, Draw(settings.seed, 0, len(times), compute.device)).item()
+            times.append(time.perf_counter() - started)
     return float(np.mean(times[len(times) // 3 :]))
 
 
@@ -176,7 +200,13 @@ def fit(
         ids=lambda batch: data.ids[batch.cpu().numpy()].tolist(),
     )
     started = time.monotonic()
-    trainer.fit()
+    try:
+        with compute.in_force():
+            trainer.fit()
+    except (torch.OutOfMemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise out_of_memory(step, sampler, settings) from error
     return Fitted(step.evaluation_model(), plan, compute, time.monotonic() - started, trainer.examples)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import signal
 import threading
 import time
@@ -14,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from orthogon.errors import Diverged, Interrupted
-from orthogon.train.checkpoint import Checkpoints, Tree, copy_tree
+from orthogon.errors import Diverged, Interrupted, RunError
+from orthogon.train.checkpoint import Checkpoints, Tree, copy_tree, tree_bytes
 from orthogon.train.observers import Observer, StepEvent
 from orthogon.train.randomness import Draw
 from orthogon.train.ranks import Ranks
@@ -85,6 +86,7 @@ class Trainer:
         longer a number. Where best weights are kept, they are in the model on every exit path.
         """
         self._resume()
+        self._check_disk()
         self._tell("on_start", self)
         try:
             with self._stop_on_request():
@@ -217,6 +219,19 @@ class Trainer:
             self.checkpoints.save(self.position.step, self._tree())
             self.checkpoints.prune()
         self._last_saved, self._saved_at = self.position.step, time.monotonic()
+
+    def _check_disk(self) -> None:
+        """Say what the checkpoints will take; refuse to start where they cannot fit."""
+        if self.checkpoints is None or not self.ranks.first:
+            return
+        kept = 3 + self.settings.keep_best  # the last two, and the one that is being written
+        needed, free = kept * tree_bytes(self._tree()), shutil.disk_usage(self.checkpoints.folder).free
+        if needed > free:
+            raise RunError(
+                f"checkpoints need {needed / 1e6:,.1f} MB, {free / 1e6:,.1f} MB are free",
+                where=str(self.checkpoints.folder), remedy="Make room, or write elsewhere with --out.",
+            )
+        self._say(f"checkpoints take up to {needed / 1e6:,.1f} MB; {free / 1e9:,.0f} GB are free")
 
     def _tree(self) -> Tree:
         return {"position": asdict(self.position), "step": self.step.state(), "sampler": self.sampler.state()}

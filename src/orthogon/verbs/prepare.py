@@ -46,6 +46,8 @@ def prepare(recipe: Recipe, source: Any = None, passport: Path | None = None) ->
     data = data.take(labelled_rows(data)) if len(labelled_rows(data)) < len(data) else data
     if passport is not None and passport.exists():
         return Prepared(data, Passport.read(passport, data), recipe)
+    if recipe.split.target_source is None and data.target_source is not None:
+        recipe = recipe.with_values({"split.target_source": data.target_source}, where="defaults")
     settings = recipe.split
     chosen = split(
         data, seed=settings.seed, train=settings.train, dev=settings.dev, test=settings.test,

@@ -1,0 +1,130 @@
+"""What the documents name exists, and the generated ones are up to date."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import shlex
+import sys
+from functools import cache, reduce
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@cache
+def make():
+    specification = importlib.util.spec_from_file_location("docs_make", ROOT / "docs" / "make.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules["docs_make"] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+@cache
+def all_rows():
+    return [row for area in make().data()["areas"] for row in make().rows(area)]
+
+
+@cache
+def functions_of(path: Path) -> set[str]:
+    return {node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)}
+
+
+def exists(name: str) -> bool:
+    from orthogon import registry
+    from orthogon.cli.main import app
+    from orthogon.train.recipe import flat_fields
+    from orthogon.verbs.listing import list_names
+
+    sort, _, entry = name.partition(" ")
+    if entry and sort in ("task", "model", "optimizer", "schedule"):
+        return entry in getattr(registry, f"{sort}s")
+    if entry and sort == "verb":
+        return entry in {command.name or command.callback.__name__ for command in app.registered_commands}
+    if entry and sort == "metric":
+        return re.search(rf"\b{entry}\b", str(list_names("metrics"))) is not None
+    if ":" in name:
+        module, attribute = name.split(":")
+        try:
+            reduce(getattr, attribute.split("."), import_module(module))
+        except (ImportError, AttributeError):
+            return False
+        return True
+    return name in {key for key, _ in flat_fields()}
+
+
+def test_generated_pages_are_up_to_date():
+    for path, text in make().pages().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name} is stale: make docs"
+
+
+def test_rows_are_numbered_without_gaps():
+    for area in make().data()["areas"]:
+        number = area["title"].split()[0]
+        found = [row.number for row in make().rows(area)]
+        assert found == [f"{number}.{k:02d}" for k in range(1, len(found) + 1)]
+
+
+def test_every_public_name_exists():
+    wrong = {(row.number, name) for row in all_rows() for name in row.names if not exists(name)}
+    assert not wrong
+    assert not exists("model resnet")
+    assert not exists("train.learning_rate")
+    assert not exists("orthogon.nn.models:Nothing")
+
+
+def test_every_named_test_exists():
+    named = {test for row in all_rows() for test in row.tests}
+    named |= {test for _, _, tests in make().errata(make().data()) for test in tests}
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named |= {f"train/test_contract.py::{name}" for name in re.findall(r"`(test_\w+)`", text)}
+    for test in named:
+        path, _, name = test.partition("::")
+        assert name in functions_of(ROOT / "tests" / path), test
+
+
+def test_what_is_built_is_software_with_a_name():
+    assert all(row.kind == "software" and all(row.names) for row in all_rows() if row.built)
+    assert sum(row.built for row in all_rows()) > 100
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/coverage.md",
+                                  "docs/syllabus.md"])
+def test_links_lead_somewhere(page):
+    path = ROOT / page
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), target
+
+
+def test_modules_named_in_the_architecture_exist():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for path in re.findall(r"`(\w+/\w+\.py)`", text):
+        assert (ROOT / "src" / "orthogon" / path).exists(), path
+    named = set(re.findall(r"`(\w+)/`", text))
+    there = {path.name for path in (ROOT / "src" / "orthogon").iterdir() if (path / "__init__.py").exists()}
+    assert there <= named, there - named
+
+
+COMMANDS = [topic[1] for part in make().data()["syllabus"] for topic in part["topics"]]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_of_the_syllabus_are_understood(command, capsys):
+    """Training is explained instead of done; what reads a run or the network is left to other tests."""
+    from orthogon.cli.main import main
+
+    program, verb, *arguments = shlex.split(command)
+    assert program == "orthogon"
+    assert exists(f"verb {verb}")
+    if verb in ("evaluate", "report") or "mnist" in arguments:
+        return
+    with pytest.raises(SystemExit) as ended:
+        main([verb, *arguments, *(["--explain"] if verb == "train" and "--explain" not in arguments else [])])
+    assert ended.value.code in (0, None), capsys.readouterr().err
