@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from orthogon.errors import RecipeError
 from orthogon.train.recipe import TrainSettings
 
-# Below so many multiply-adds a step, a second thread costs more in waiting than it saves (2-core Xeon, 2026).
-THREADS_FROM = 20_000_000
+# Below so many multiply-adds a step one thread is used. A second one saves a third at most there (2-core Xeon, 2026),
+# and where another program wants a core as well, threads that wait for each other make such a step 50 times slower.
+THREADS_FROM = 200_000_000
 # Below so many multiply-adds a step, converting to bf16 costs more than its matrix unit saves (same machine).
 BF16_FROM = 500_000_000
 
@@ -138,7 +139,7 @@ def resolve(settings: TrainSettings, work: Workload) -> tuple[TrainSettings, lis
         world = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         resolved["threads"] = 1 if work.per_step < THREADS_FROM else max(1, cores // world)
         if resolved["threads"] == 1 and cores > 1:
-            reasons.append("one thread: steps this small only wait for a second")
+            reasons.append("steps this small gain little from more threads")
     return settings.model_copy(update=resolved), reasons
 
 
