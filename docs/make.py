@@ -67,8 +67,8 @@ def coverage(document: dict[str, Any]) -> str:
     built = sum(row.built for row in everything)
     lines = [
         NOTICE, "# Coverage\n",
-        "Every row that Orthogon sets out to cover, the kind of evidence meant to stand behind it, and what stands there "
-        "now.\n",
+        "Every row that Orthogon sets out to cover, the kind of evidence meant to stand behind it, and what stands "
+        "there now.\n",
         "- **software**: a public name, and a test that fails if the row is wrong;\n"
         "- **lesson**: a section of a tutorial that is run;\n"
         "- **claim**: an empirical saying, to be measured rather than asserted.\n",
@@ -91,7 +91,8 @@ def coverage(document: dict[str, Any]) -> str:
             if later:
                 lines.append(f"To come, {kind}: {' · '.join(later)}.\n")
     lines.append("## Errata that a test guards\n\n| erratum | what is right | test |\n|---|---|---|")
-    lines += [f"| {number} | {text} | {', '.join(map(shown_test, tests))} |" for number, text, tests in errata(document)]
+    guarded = [(number, text, ", ".join(map(shown_test, tests))) for number, text, tests in errata(document)]
+    lines += [f"| {number} | {text} | {tests} |" for number, text, tests in guarded]
     return "\n".join(lines) + "\n"
 
 
@@ -99,8 +100,8 @@ def syllabus(document: dict[str, Any]) -> str:
     lines = [
         NOTICE, "# Syllabus\n",
         "A course in the order of a course: topic, one command, one picture, the rows of [coverage](coverage.md) that "
-        "it touches. Each command runs on the bundled digits unless it names other data; `evaluate` and `report` are of the "
-        "last run.\n",
+        "it touches. Each command runs on the bundled digits unless it names other data; `evaluate` and `report` are "
+        "of the last run.\n",
     ]
     for part in document["syllabus"]:
         lines.append(f"## {part['part']}\n\n| topic | command | picture | rows |\n|---|---|---|---|")
