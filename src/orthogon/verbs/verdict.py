@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import Any
 
 from orthogon.stats import detectable_difference
@@ -62,15 +63,16 @@ def _resolution(metric: str, estimate: Mapping[str, Any], noun: str, part: str) 
 def smallest_gain(error: float, n: int) -> float:
     """The smallest paired gain that n examples show with 80 % power.
 
-    Two good networks disagree on about as many examples as one of them gets wrong; a gain cannot be smaller than what
-    is seen when every disagreement is a gain.
+    As for the sizes of a split, two networks are taken to disagree on half as many examples as one of them gets wrong;
+    where that is too few for any gain to be seen, every disagreement is taken to be a gain.
     """
-    seen = detectable_difference(error, n, disagreement=max(error, 1 / n))
-    if seen == seen:
+    disagreement = max(error / 2, 1 / n)
+    seen = detectable_difference(error, n, disagreement=disagreement)
+    if not isnan(seen):
         return seen
-    low, high = 1 / n, 1.0
-    for _ in range(40):  # disagreement = difference: every change is for the better
+    low, high = disagreement, 1.0
+    for _ in range(40):
         middle = (low + high) / 2
-        found = detectable_difference(error, n, disagreement=middle)
-        low, high = (low, middle) if found == found else (middle, high)
+        hidden = isnan(detectable_difference(error, n, disagreement=middle))
+        low, high = (middle, high) if hidden else (low, middle)
     return high
