@@ -17,7 +17,7 @@ def write_atomically(path: Path, data: str | bytes) -> None:
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
-    """A name to write under, in a folder made if need be; after the block it takes the place, after an error it goes."""
+    """A name to write under, in a folder made if need be; then it takes the place of `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:

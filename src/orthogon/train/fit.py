@@ -25,7 +25,7 @@ from orthogon.train.compute import Compute, Workload, compute_of, resolve, resol
 from orthogon.train.evaluate import as_rows, predict
 from orthogon.train.memory import is_out_of_memory, out_of_memory
 from orthogon.train.observers import Observer
-from orthogon.train.randomness import Draw
+from orthogon.train.randomness import Draw, PreservedRandomness
 from orthogon.train.ranks import Ranks
 from orthogon.train.recipe import Recipe, TrainSettings
 from orthogon.train.run import Run
@@ -107,7 +107,7 @@ def plan(recipe: Recipe, task: Task, rows: np.ndarray, dev_rows: np.ndarray | No
 
 
 def _check_model(model: nn.Module, task: Task, few: Batch) -> None:
-    """The model takes this data and gives as many outputs as the task needs; RecipeError that says what does not fit."""
+    """The model takes this data and gives as many outputs as the task needs; RecipeError where it does not."""
     given = " and ".join(f"{item.kind}s {'x'.join(map(str, item.shape))}" for item in task.spec.inputs)
     try:
         with evaluating(model):
@@ -148,7 +148,7 @@ def _probe(settings: TrainSettings, task: Task, model: nn.Module, rows: np.ndarr
     step.model().train()
     times: list[float] = []
     began = time.perf_counter()
-    with compute.in_force():
+    with compute.in_force(), PreservedRandomness(compute.device):
         while len(times) < 4 or (time.perf_counter() - began < PROBE_SECONDS and len(times) < 500):
             started = time.perf_counter()
             batch = sampler.batch(0, len(times) % sampler.batches(0))

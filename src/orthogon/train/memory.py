@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from orthogon.errors import RunError
-from orthogon.train.randomness import Draw
+from orthogon.train.randomness import Draw, PreservedRandomness
 from orthogon.train.recipe import TrainSettings
 from orthogon.train.sampler import Sampler
 from orthogon.train.step import GradientStep
@@ -37,7 +37,8 @@ def _fits(step: GradientStep, sampler: Sampler, size: int) -> bool:
     if step.compute.device.type == "cuda":
         torch.cuda.empty_cache()
     try:
-        step.gradient(sampler.batch(0, 0)[:size], Draw(0, 0, 0, step.compute.device))
+        with PreservedRandomness(step.compute.device):
+            step.gradient(sampler.batch(0, 0)[:size], Draw(0, 0, 0, step.compute.device))
     except RuntimeError as error:
         if is_out_of_memory(error):
             return False

@@ -26,42 +26,63 @@ def generator(
 
 
 class Draw:
-    """The random numbers of one step: one generator per purpose."""
+    """The random numbers of one step: one generator per purpose.
 
-    __slots__ = ("device", "epoch", "seed", "step")
+    part: which share of the batch is drawn for, where a batch is cut into micro-batches or shared among ranks.
+    """
 
-    def __init__(self, seed: int, epoch: int, step: int, device: torch.device) -> None:
-        self.seed, self.epoch, self.step, self.device = seed, epoch, step, device
+    __slots__ = ("device", "epoch", "part", "seed", "step")
+
+    def __init__(self, seed: int, epoch: int, step: int, device: torch.device, part: str = "") -> None:
+        self.seed, self.epoch, self.step, self.device, self.part = seed, epoch, step, device, part
 
     def generator(self, purpose: str) -> torch.Generator:
         """A generator on the step's device for that purpose ("augment", "negatives", …)."""
-        return generator(self.seed, purpose, self.epoch, self.step, self.device)
+        return generator(self.seed, purpose + self.part, self.epoch, self.step, self.device)
+
+    def of_part(self, part: str) -> Draw:
+        """The draw for one share of the batch."""
+        return Draw(self.seed, self.epoch, self.step, self.device, part)
+
+    def seed_modules(self) -> None:
+        """Key what modules draw from torch's default generators. Call it within `preserved_randomness`."""
+        seed = key(self.seed, "modules" + self.part, self.epoch, self.step)
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            _cuda_generator(self.device).manual_seed(seed)
+
+
+class PreservedRandomness:
+    """Saves the states of torch's default generators, and puts them back: outside a step they are the user's.
+
+    Saved once for a stretch of steps rather than for each: between the steps of a stretch nobody else draws.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.generators = [torch.default_generator]
+        if device.type == "cuda":
+            self.generators.append(_cuda_generator(device))
+        self.states: list[torch.Tensor] | None = None
+
+    def save(self) -> None:
+        """Nothing happens where a state is saved already."""
+        if self.states is None:
+            self.states = [each.get_state() for each in self.generators]
+
+    def restore(self) -> None:
+        """Nothing happens where no state is saved."""
+        if self.states is not None:
+            for each, state in zip(self.generators, self.states):
+                each.set_state(state)
+            self.states = None
+
+    def __enter__(self) -> None:
+        self.save()
+
+    def __exit__(self, *_: object) -> None:
+        self.restore()
 
 
 def _cuda_generator(device: torch.device) -> torch.Generator:
     index = device.index if device.index is not None else torch.cuda.current_device()
     return torch.cuda.default_generators[index]
-
-
-class ModuleRandomness:
-    """Within the block, what modules draw from torch's default generators is keyed; after it, all is as it was.
-
-    draw:  names the step. part: which share of the batch, where it is split.
-    """
-
-    __slots__ = ("generators", "seed", "states")
-
-    def __init__(self, draw: Draw, part: str) -> None:
-        self.generators = [torch.default_generator]
-        if draw.device.type == "cuda":
-            self.generators.append(_cuda_generator(draw.device))
-        self.seed = key(draw.seed, "modules" + part, draw.epoch, draw.step)
-
-    def __enter__(self) -> None:
-        self.states = [each.get_state() for each in self.generators]
-        for each in self.generators:
-            each.manual_seed(self.seed)
-
-    def __exit__(self, *_: object) -> None:
-        for each, state in zip(self.generators, self.states):
-            each.set_state(state)

@@ -216,14 +216,14 @@ class Recipe(Section):
         return cls.from_dict(values or {}, where=str(path))
 
     def with_values(self, values: Mapping[str, Any], where: str = "--set") -> Recipe:
-        """A copy with some flat keys (`train.lr`) set to other values."""
-        nested = self.model_dump()
+        """A copy with some flat keys (`train.lr`) set to other values; what was left open stays open."""
+        nested = self.model_dump(exclude_unset=True)
+        known = [key for key, _ in flat_fields()]
         for key, value in values.items():
+            if key not in known:
+                raise RecipeError(f"there is no key {key!r}", where=where, remedy=nearest(key, known))
             section, _, name = key.partition(".")
-            if section not in nested or not isinstance(nested[section], dict) or name not in nested[section]:
-                remedy = nearest(key, [key for key, _ in flat_fields()])
-                raise RecipeError(f"there is no key {key!r}", where=where, remedy=remedy)
-            nested[section][name] = value
+            nested.setdefault(section, {})[name] = value
         return Recipe.from_dict(nested, where=where)
 
     def flat(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from orthogon.optim.groups import Rule, parameter_groups
 from orthogon.optim.schedules import Schedule, Timeline
 from orthogon.train.checkpoint import Tree, copy_tree
 from orthogon.train.compute import Compute
-from orthogon.train.randomness import Draw, ModuleRandomness
+from orthogon.train.randomness import Draw
 from orthogon.train.ranks import Ranks
 from orthogon.train.recipe import TrainSettings
 from orthogon.train.task import Batch, Loss, Task
@@ -95,7 +95,8 @@ class GradientStep(Step):
         factor = self.schedule(self.steps)
         for group, rate in zip(self.optimizer.param_groups, self.base_rates):
             group["lr"] = rate * factor
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self.parameters:
+            parameter.grad = None
         loss = self.gradient(rows, draw)
         if self.clip_value is not None:
             torch.nn.utils.clip_grad_value_(self.parameters, self.clip_value)
@@ -110,28 +111,29 @@ class GradientStep(Step):
     def gradient(self, rows: Tensor, draw: Draw) -> Tensor:
         """Leave the gradient of the mean loss over the whole batch, all ranks' shares together, in the parameters."""
         if self.ranks.world == 1 and (self.micro is None or len(rows) <= self.micro):
-            with ModuleRandomness(draw, ""):
-                loss = self._loss(self.task.batch(rows, draw))
-                total = _total(loss, {part.name: part.count for part in loss.parts})
-                total.backward()
+            draw.seed_modules()
+            loss = self._loss(self.task.batch(rows, draw))
             self.carried = loss.carried
-            return total.detach()
+            return _backward(loss, {part.name: part.count for part in loss.parts})
         return self._added_gradient(rows, draw)
 
     def _added_gradient(self, rows: Tensor, draw: Draw) -> Tensor:
         pieces = rows.split(self.micro or max(1, len(rows)))
-        batches = [self.task.batch(piece, draw) for piece in pieces]
+        draws = [draw.of_part(f"{self.ranks.rank}/{i}") for i in range(len(pieces))]
+        batches = [self.task.batch(piece, each) for piece, each in zip(pieces, draws)]
         counts = self._counts(batches)
         added = torch.zeros((), device=self.compute.device)
-        for i, batch in enumerate(batches):
-            last = i == len(batches) - 1
-            with self._synchronized(last), ModuleRandomness(draw, f"{self.ranks.rank}/{i}"):
+        for i, (batch, each) in enumerate(zip(batches, draws)):
+            with self._synchronized(last=i == len(batches) - 1):
+                each.seed_modules()
                 loss = self._loss(batch)
-                total = _total(loss, counts)
+                if loss.carried is not None:
+                    raise RecipeError(
+                        f"{self.task.name} carries state from batch to batch, so a batch of it cannot be split",
+                        where="train.micro_batch_size", remedy="Take fewer streams, and one process.",
+                    )
                 # DDP averages over ranks; the counts are already those of all ranks.
-                (total * self.ranks.world).backward()
-            self.carried = loss.carried
-            added += total.detach()
+                added += _backward(loss, counts, factor=self.ranks.world) / self.ranks.world
         return added
 
     def _counts(self, batches: list[Batch]) -> dict[str, float]:
@@ -188,13 +190,17 @@ class GradientStep(Step):
         self.carried = state["carried"]
 
 
-def _total(loss: Loss, counts: dict[str, float]) -> Tensor:
-    """The loss as one number, each part over the count of the whole batch."""
-    first, *rest = loss.parts
-    total = first.sum * (first.weight / max(counts[first.name], 1e-12))
-    for part in rest:
-        total = total + part.sum * (part.weight / max(counts[part.name], 1e-12))
-    return total
+def _backward(loss: Loss, counts: dict[str, float], factor: float = 1.0) -> Tensor:
+    """Add the gradient of the loss, each part over the count of the whole batch; the loss as a number.
+
+    The scales go in as the gradients that backward starts from: that spares the graph a product for each part.
+    """
+    sums = [part.sum for part in loss.parts]
+    scales = [torch.full_like(each, factor * part.weight / max(counts[part.name], 1e-12), requires_grad=False)
+              for each, part in zip(sums, loss.parts)]
+    torch.autograd.backward(sums, scales)
+    terms = [each.detach() * scale for each, scale in zip(sums, scales)]
+    return terms[0] if len(terms) == 1 else torch.stack(terms).sum()
 
 
 def _check_decomposes(task: Task, settings: TrainSettings, ranks: Ranks) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 from orthogon.errors import Diverged, Interrupted, RunError
 from orthogon.train.checkpoint import Checkpoints, Tree, copy_tree, tree_bytes
 from orthogon.train.observers import Observer, StepEvent
-from orthogon.train.randomness import Draw
+from orthogon.train.randomness import Draw, PreservedRandomness
 from orthogon.train.ranks import Ranks
 from orthogon.train.recipe import TrainSettings
 from orthogon.train.run import Run
@@ -72,6 +72,7 @@ class Trainer:
         self.checkpoints = Checkpoints(run.path / "checkpoints", self._say) if run else None
         self._stop_signal: int | None = None
         self._pending: list[tuple[int, Tensor, Tensor]] = []
+        self._randomness = PreservedRandomness(self.device)
         self._best: Tree = None
         self._last_saved = -1
         self._saved_at = time.monotonic()
@@ -94,6 +95,7 @@ class Trainer:
                     self._epoch()
             self._save()
         finally:
+            self._randomness.restore()
             self._restore_best()
             self._tell("on_end", self)
 
@@ -104,6 +106,7 @@ class Trainer:
         self.step.model().train()
         while position.k < batches and position.step < self.steps:
             rows = self.sampler.batch(position.epoch, position.k)
+            self._randomness.save()
             share = rows if self.ranks.world == 1 else self.sampler.share(rows, self.ranks.rank, self.ranks.world)
             loss = self.step(share, Draw(self.settings.seed, position.epoch, position.step, self.device))
             position.k += 1
@@ -153,6 +156,7 @@ class Trainer:
 
     def _drain(self) -> None:
         """Read the losses since the last time; stop where one is no number; then save or stop if it is time."""
+        self._randomness.restore()
         if self._pending:
             losses = self.ranks.sum(torch.stack([loss for _, _, loss in self._pending]).double()).tolist()
             for (step, rows, _), loss in zip(self._pending, losses):
