@@ -49,6 +49,8 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path, stop, optimizer):
     assert "--resume" in str(caught.value)
     assert_same_bits(whole, weights(trained(wanted, run=run)[0]))
     whole_lines, lines = (Run(tmp_path / name).metrics() for name in ("whole", "run"))
+    assert ([line for line in whole_lines if line["event"] == "step"]
+            == [line for line in lines if line["event"] == "step"] != [])
     told = [[{key: line[key] for key in ("step", "epoch", "train_loss", "dev", "lr")} for line in each
              if line["event"] == "epoch"] for each in (whole_lines, lines)]
     assert told[0] == told[1]

@@ -26,7 +26,7 @@ def worlds(n: int = 500) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def test_a_baseline_that_wins_is_said_first():
-    base, better, worse = worlds()
+    base, _, worse = worlds()
     said = verdict("accuracy", splits(500, 120), [against("linear", worse, base), against("majority", worse, worse)],
                    "pictures")
     assert said.startswith("The baseline wins: linear is better than the network by 14.0 points")
@@ -44,6 +44,8 @@ def test_the_hardest_baseline_decides():
 def test_what_cannot_be_seen():
     assert "2 mistakes on dev: even mending them all could not be told from chance" in verdict(
         "accuracy", splits(359, 2), [], "pictures")
+    assert "7 mistakes on dev: only a remedy that mends nearly all" in verdict("accuracy", splits(359, 7), [], "rows")
+    assert "36 mistakes on dev: remedies worth under" in verdict("accuracy", splits(359, 36), [], "rows")
     assert 100 * smallest_gain(2 / 359, 359) == pytest.approx(2.2, abs=0.05)
     # 10 % error and 5 % disagreement: one point needs 3,923 (Connor 1987)
     assert smallest_gain(0.10, 3923) == pytest.approx(0.01, abs=1e-4)

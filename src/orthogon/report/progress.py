@@ -47,7 +47,7 @@ def reading(view: View) -> list[str]:
         elif values[-1] < 0.97 * values[-1 - max(1, len(values) // 10)]:
             said.append("Dev loss was still falling at the end: longer training may help.")
         else:
-            said.append("Dev loss had levelled off at the end.")
+            said.append("Dev loss had leveled off at the end.")
     resumed = sum(line.get("event") == "resume" for line in view.metrics)
     if resumed:
         said.append(f"Training was resumed {resumed} time{'s' if resumed > 1 else ''}; "

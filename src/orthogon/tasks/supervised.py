@@ -11,7 +11,7 @@ from torch import Tensor
 
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.encode import unused_inputs
-from orthogon.errors import DataError
+from orthogon.errors import DataError, RecipeError
 from orthogon.nn.spec import ModelSpec
 from orthogon.tasks.inputs import Inputs
 from orthogon.train.randomness import Draw
@@ -101,6 +101,18 @@ class Supervised(Task):
             "optimizer": "adamw", "schedule": "one_cycle", "epochs": epochs, "batch_size": min(batch, max(1, rows)),
             "lr": 6e-3 if pictures else 2e-3, "weight_decay": 0.05 if pictures else 0.01,
         }
+
+    def check_output(self, output: Any) -> None:
+        """One value for each output of the spec, for each example."""
+        found = tuple(output.shape[1:]) if isinstance(output, Tensor) else type(output).__name__
+        outputs = self._outputs()
+        if found == (outputs,):
+            return
+        names = f" ({', '.join(self.classes[:6])}{', …' if len(self.classes) > 6 else ''})" if self.classes else ""
+        raise RecipeError(
+            f"the model gives {found} for each example, {self.name} needs {outputs} outputs{names}",
+            where="model", remedy=f"Let its last layer have {outputs} outputs.",
+        )
 
     def batch(self, rows: Tensor, draw: Draw | None = None) -> Batch:
         if not self._on_cpu:

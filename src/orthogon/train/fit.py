@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,12 +30,12 @@ from orthogon.train.randomness import Draw, PreservedRandomness
 from orthogon.train.ranks import Ranks
 from orthogon.train.recipe import Recipe, TrainSettings
 from orthogon.train.run import Run
-from orthogon.train.sampler import Shuffled
-from orthogon.train.step import GradientStep
+from orthogon.train.sampler import Sampler
+from orthogon.train.step import GradientStep, Step
 from orthogon.train.task import Batch, Task
 from orthogon.train.trainer import Trainer
 
-PROBE_SECONDS = 1.5
+PROBE_SECONDS = 3.0
 """How long a few steps on a copy are timed, to turn minutes into steps."""
 
 
@@ -117,18 +118,12 @@ def _check_model(model: nn.Module, task: Task, few: Batch) -> None:
             f"the model cannot take this data ({given} for each example): {str(error).splitlines()[0]}", where="model",
             remedy="Give it inputs of that shape, or leave columns out: --type COLUMN=ignore.",
         ) from error
-    found = tuple(output.shape[1:]) if isinstance(output, torch.Tensor) else type(output).__name__
-    if found != (task.spec.outputs,):
-        names = f" ({', '.join(task.classes[:6])}{', …' if len(task.classes) > 6 else ''})" if task.classes else ""
-        raise RecipeError(
-            f"the model gives {found} for each example, {task.name} needs {task.spec.outputs} outputs{names}",
-            where="model", remedy=f"Let its last layer have {task.spec.outputs} outputs.",
-        )
+    task.check_output(output)
 
 
 def _steps(settings: TrainSettings, task: Task, model: nn.Module, rows: np.ndarray,
            dev_rows: np.ndarray | None) -> int:
-    per_epoch = Shuffled(rows, settings.batch_size or 128, settings.seed).batches(0)
+    per_epoch = task.sampler(rows, settings.batch_size or 128, settings.seed, torch.device("cpu")).batches(0)
     if settings.minutes is None:
         if settings.epochs is None:
             raise RecipeError("neither epochs nor minutes nor steps are set", where="train.epochs",
@@ -143,8 +138,8 @@ def _steps(settings: TrainSettings, task: Task, model: nn.Module, rows: np.ndarr
 def _probe(settings: TrainSettings, task: Task, model: nn.Module, rows: np.ndarray) -> float:
     """Seconds that one step takes, measured on a copy of the model."""
     compute = compute_of(settings)
-    sampler = Shuffled(rows, settings.batch_size or 128, settings.seed, compute.device)
-    step = GradientStep(task, copy.deepcopy(model), settings, compute, Timeline(10**6, 10**6))
+    sampler = task.sampler(rows, settings.batch_size or 128, settings.seed, compute.device)
+    step = task.step(copy.deepcopy(model), settings, compute, Timeline(10**6, 10**6))
     step.model().train()
     times: list[float] = []
     began = time.perf_counter()
@@ -154,7 +149,7 @@ def _probe(settings: TrainSettings, task: Task, model: nn.Module, rows: np.ndarr
             batch = sampler.batch(0, len(times) % sampler.batches(0))
             step(batch, Draw(settings.seed, 0, len(times), compute.device)).item()
             times.append(time.perf_counter() - started)
-    return float(np.mean(times[len(times) // 3 :]))
+    return float(np.median(times[len(times) // 3 :]))
 
 
 def _probe_evaluation(settings: TrainSettings, task: Task, model: nn.Module, dev_rows: np.ndarray | None) -> float:
@@ -183,15 +178,16 @@ def fit(
     model = model or build_model(task.spec, plan.recipe.model, settings.seed)
     if settings.sync_batch_norm:
         model = synchronized(model)
-    sampler = Shuffled(rows, settings.batch_size or 128, settings.seed, compute.device)
+    sampler = task.sampler(rows, settings.batch_size or 128, settings.seed, compute.device)
     _check_shares(sampler, model, ranks)
-    step = GradientStep(task, model, settings, compute, timeline(settings, sampler.batches(0)), ranks)
+    step = task.step(model, settings, compute, timeline(settings, sampler.batches(0)), ranks)
+    _check_step(step, settings, ranks)
     metric = task.metrics[0]
 
     def look() -> dict[str, float]:
         results = predict(task, step.evaluation_model(), dev_rows, compute)  # type: ignore[arg-type]
         seen = as_rows(task, data, dev_rows, "dev", results)  # type: ignore[arg-type]
-        return {metric.name: metric.value(seen), "loss": float(np.mean(seen["loss"]))}
+        return {metric.name: metric.value(seen), "loss": _mean(seen["loss"])}
 
     looked_at = dev_rows is not None and len(dev_rows) > 0
     trainer = Trainer(
@@ -204,13 +200,29 @@ def fit(
         with compute.in_force():
             trainer.fit()
     except (torch.OutOfMemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
+        if not is_out_of_memory(error) or not isinstance(step, GradientStep):
             raise
         raise out_of_memory(step, sampler, settings) from error
     return Fitted(step.evaluation_model(), plan, compute, time.monotonic() - started, trainer.examples)
 
 
-def _check_shares(sampler: Shuffled, model: nn.Module, ranks: Ranks) -> None:
+def _mean(losses: np.ndarray) -> float:
+    """The mean over the examples that have a loss (labels may be unknown); NaN where none has."""
+    known = losses[~np.isnan(losses)]
+    return float(known.mean()) if len(known) else math.nan
+
+
+def _check_step(step: Step, settings: TrainSettings, ranks: Ranks) -> None:
+    """What the step says of itself fits what is asked of it."""
+    if ranks.world > 1 and not step.rank_aware:
+        raise RecipeError(f"{type(step).__name__} cannot share a batch among processes", where="torchrun",
+                          remedy="Train in one process.")
+    if settings.compile and not step.compilable:
+        raise RecipeError(f"the model of {type(step).__name__} cannot be compiled", where="train.compile",
+                          remedy="Leave train.compile out.")
+
+
+def _check_shares(sampler: Sampler, model: nn.Module, ranks: Ranks) -> None:
     """Batch norm on one rank needs two rows at least."""
     smallest = len(sampler.batch(0, sampler.batches(0) - 1)) // ranks.world
     if ranks.world == 1 or smallest > 1 or not any(

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class StepEvent(NamedTuple):
-    """Where training stands. Sent a few times a second at most, never at every step.
+    """Where training stands. Sent when losses are read, every 16 steps or so; what draws should limit itself.
 
     step: steps done; steps: steps in all; epoch: from 1; epochs: in all.
     loss: mean over the steps since the last event; lr: the rate; examples: seen since the start of this process.

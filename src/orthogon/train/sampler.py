@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from orthogon.train.randomness import generator
 
@@ -32,6 +32,9 @@ class Sampler(ABC):
     def share(self, rows: Tensor, rank: int, world: int) -> Tensor:
         """The part of a global batch that one rank takes."""
         return rows.tensor_split(world)[rank]
+
+    def watch(self, model: nn.Module) -> None:  # noqa: B027 - only samplers that are `learnt` look
+        """Given the model before training starts, where batches depend on what was learnt."""
 
     def state(self) -> dict[str, Any]:
         return {}

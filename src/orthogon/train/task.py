@@ -14,11 +14,16 @@ from torch import Tensor, nn
 from orthogon.nn.spec import ModelSpec
 from orthogon.stats.estimate import Estimate
 from orthogon.train.rows import Rows
+from orthogon.train.sampler import Sampler, Shuffled
 
 if TYPE_CHECKING:
     from orthogon.data.dataset import Dataset, Finding
+    from orthogon.optim.schedules import Timeline
+    from orthogon.train.compute import Compute
     from orthogon.train.randomness import Draw
-    from orthogon.train.recipe import DataSettings, TaskSettings
+    from orthogon.train.ranks import Ranks
+    from orthogon.train.recipe import DataSettings, TaskSettings, TrainSettings
+    from orthogon.train.step import Step
 
 
 class Batch(NamedTuple):
@@ -127,6 +132,20 @@ class Task(ABC):
     @abstractmethod
     def baselines(self) -> list[Baseline]:
         """The cheap models to stand beside the network's score, the cheapest first."""
+
+    def sampler(self, rows: np.ndarray, batch_size: int, seed: int, device: torch.device) -> Sampler:
+        """Which train rows make a batch: by default every row once an epoch, in a new order each time."""
+        return Shuffled(rows, batch_size, seed, device)
+
+    def step(self, model: nn.Module, settings: TrainSettings, compute: Compute, timeline: Timeline,
+             ranks: Ranks | None = None) -> Step:
+        """How a batch changes the model: by default a step down the gradient of the loss."""
+        from orthogon.train.step import GradientStep
+
+        return GradientStep(self, model, settings, compute, timeline, ranks)
+
+    def check_output(self, output: Any) -> None:
+        """RecipeError where what the model gives is not what the task needs; by default anything will do."""
 
     # --- in the loop -----------------------------------------------------------------------------------------
 

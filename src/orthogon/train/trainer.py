@@ -39,6 +39,8 @@ class Position:
     epoch: int = 0
     k: int = 0
     loss_sum: float = 0.0
+    window_sum: float = 0.0
+    window_steps: int = 0
     best_score: float = -math.inf
     best_step: int = -1
     epochs_without_gain: int = 0
@@ -88,6 +90,10 @@ class Trainer:
         """
         self._resume()
         self._check_disk()
+        if self.sampler.learnt:
+            self.sampler.watch(self.step.model())
+        if not self.step.exact:
+            self._say("this step does not repeat bit for bit, so resuming will not either")
         self._tell("on_start", self)
         try:
             with self._stop_on_request():
@@ -158,13 +164,13 @@ class Trainer:
         """Read the losses since the last time; stop where one is no number; then save or stop if it is time."""
         self._randomness.restore()
         if self._pending:
-            losses = self.ranks.sum(torch.stack([loss for _, _, loss in self._pending]).double()).tolist()
+            losses = self.ranks.sum(torch.stack([loss for _, _, loss in self._pending])).tolist()
             for (step, rows, _), loss in zip(self._pending, losses):
                 if not math.isfinite(loss):
                     self._diverged(step, rows, loss)
                 self.examples += len(rows)
-                self.position.loss_sum += loss  # one by one: the sum must not depend on where a run was resumed
-            self._report(losses)
+                self._note(step, loss)
+            self._report(sum(losses) / len(losses))
             self._pending.clear()
         stop = self._agreed_stop()
         if stop is not None:
@@ -176,12 +182,18 @@ class Trainer:
         if self._save_is_due():
             self._save()
 
-    def _report(self, losses: list[float]) -> None:
-        position, mean = self.position, sum(losses) / len(losses)
-        # At most a thousand lines a run, at steps that depend on nothing but the run's length.
-        spacing = max(DRAIN, self.steps // 1000)
-        if position.step // spacing != (position.step - len(losses)) // spacing:
-            self._log("step", position.step, epoch=position.epoch + 1, loss=mean, lr=self.step.rate())
+    def _note(self, step: int, loss: float) -> None:
+        """Add one loss to the sums; at most a thousand lines a run, at steps that depend on its length alone."""
+        position = self.position
+        position.loss_sum += loss  # one by one: the sum must not depend on where losses were read
+        position.window_sum += loss
+        position.window_steps += 1
+        if step % max(DRAIN, self.steps // 1000) == 0:
+            self._log("step", step, epoch=position.epoch + 1, loss=position.window_sum / position.window_steps)
+            position.window_sum, position.window_steps = 0.0, 0
+
+    def _report(self, mean: float) -> None:
+        position = self.position
         epochs = math.ceil(self.steps / self.sampler.batches(position.epoch))
         self._tell("on_step", StepEvent(position.step, self.steps, position.epoch + 1, epochs, mean, self.step.rate(),
                                         self.examples))

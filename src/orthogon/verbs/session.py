@@ -25,6 +25,7 @@ from orthogon.train.rows import Rows
 from orthogon.train.run import Run
 from orthogon.train.task import Task
 from orthogon.verbs import assess
+from orthogon.verbs.compose import IN_MEMORY
 from orthogon.verbs.console import Console, Row
 from orthogon.verbs.prepare import Prepared, prepare
 from orthogon.verbs.progress import progress
@@ -222,6 +223,8 @@ def _next(run: Run, prepared: Prepared, result: dict[str, Any]) -> str:
         return "orthogon train digits-tilted   (a harder story, one minute)"
     if "test" not in result["splits"] and prepared.passport.test_key:
         return f"orthogon evaluate {run.name} --test   (when all choices are made)"
+    if prepared.recipe.data.source == IN_MEMORY:
+        return f"og.load({str(run.path)!r}).predict(new_data)"
     return f"orthogon predict {run.name} NEW_DATA   (or: orthogon check {prepared.recipe.data.source})"
 
 

@@ -8,6 +8,9 @@ from typing import Any
 
 from orthogon.stats import detectable_difference
 
+FEWEST = 6
+"""Mistakes that must be put right, none broken, for exact McNemar to give p < 0.05: 2 / 2**6 = 0.031."""
+
 
 def verdict(
     metric: str, splits: Mapping[str, Mapping[str, Any]], comparisons: Sequence[Mapping[str, Any]], noun: str
@@ -53,11 +56,13 @@ def _resolution(metric: str, estimate: Mapping[str, Any], noun: str, part: str) 
     wrong = round(error * n)
     mistakes = f"{wrong:,} mistake{'s' if wrong != 1 else ''} on {part}"
     smallest = smallest_gain(error, n)
-    if smallest > error:
-        return (f"{mistakes}: even mending them all could not be told from chance with {n:,} {noun}; "
-                "more data or --folds 5 can show more.")
-    return (f"{mistakes}: remedies worth under {100 * smallest:.1f} points cannot be seen with {n:,} {noun}; "
-            "more data or --folds 5 can show more.")
+    if wrong < FEWEST:
+        seen = f"even mending them all could not be told from chance with {n:,} {noun}"
+    elif smallest >= error:
+        seen = f"only a remedy that mends nearly all of them could be told from chance with {n:,} {noun}"
+    else:
+        seen = f"remedies worth under {100 * smallest:.1f} points cannot be seen with {n:,} {noun}"
+    return f"{mistakes}: {seen}; more data or --folds 5 can show more."
 
 
 def smallest_gain(error: float, n: int) -> float:

@@ -185,7 +185,7 @@ def _bunch_inputs(bunch: Mapping[str, Any], options: Options, findings: list[Fin
         return table_files.from_frame(frame, Options(types=options.types), where="the table").columns
     data = bunch["data"]
     data = np.asarray(data.todense() if hasattr(data, "todense") else data)
-    names = [str(name) for name in bunch.get("feature_names") or ()]
+    names = [str(name) for name in bunch.get("feature_names", ())]
     if data.ndim == 2 and len(names) == data.shape[1] and len(names) <= _MOST_COLUMNS:
         return {name: NumberColumn(data[:, i].astype(np.float64)) for i, name in enumerate(names)}
     return arrays.inputs_of(data, options, findings)
