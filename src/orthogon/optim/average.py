@@ -29,6 +29,7 @@ class WeightAverage:
     def update(self) -> None:
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        torch._foreach_lerp_(self.averaged, [p.detach() for p in self.followed], 1 - decay)
+        for mine, theirs in zip(self.averaged, self.followed):
+            mine.lerp_(theirs.detach(), 1 - decay)
         for mine, theirs in self.buffers:
             mine.copy_(theirs)

@@ -121,7 +121,8 @@ def resolve(settings: TrainSettings, work: Workload) -> tuple[TrainSettings, lis
     What the user set stays. Decided by facts about hardware and size alone: nothing is timed here.
     """
     device = resolve_device(settings.device)
-    resolved, reasons = {"device": str(device)}, []
+    resolved: dict[str, object] = {"device": str(device)}
+    reasons: list[str] = []
     if settings.precision == "auto":
         fast = has_fast_bf16(device)
         large = work.per_step >= BF16_FROM or device.type == "cuda"

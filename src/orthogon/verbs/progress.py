@@ -91,13 +91,14 @@ class Watching(Observer):
     def on_evaluation(self, event: dict[str, Any]) -> None:
         self.dev = event["dev"]
 
-    def status(self) -> str:
-        """`loss 0.02   dev error 0.6 %   5,400 pictures/s`"""
+    def status(self, loss: float | None = None) -> str:
+        """`loss 0.02   dev error 0.6 %   5,400 pictures/s`; loss: instead of the mean since the last event."""
         if self.event is None:
             return ""
+        loss = self.event.loss if loss is None else loss
         score = score_text(self.dev)
         pace = f"{self.speed.examples_per_second():,.0f} {self.noun}/s"
-        return "   ".join(part for part in (f"loss {self.event.loss:.3g}", score, pace) if part)
+        return "   ".join(part for part in (f"loss {loss:.3g}", score, pace) if part)
 
 
 class Bar(Watching):
@@ -159,7 +160,7 @@ class Lines(Watching):
             done = last.step >= last.steps
             left = clock(self.speed.elapsed()) if done else f"{clock(self.speed.seconds_left(last))} left"
             count = f"epoch {epoch:>{len(str(last.epochs))}}/{last.epochs}"
-            print(f"{count}   {self.status()}   {left}", file=sys.stderr, flush=True)
+            print(f"{count}   {self.status(event['train_loss'])}   {left}", file=sys.stderr, flush=True)
 
     def on_message(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
