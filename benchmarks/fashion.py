@@ -155,7 +155,7 @@ def _speed(found: Record) -> str:
     for each in CONTENDERS:
         own = seconds_per_step(records, each.key)
         if not own:
-            rows.append((each.name, f"failed: {failed.get(each.key, 'not run')}", *["–"] * 4))
+            rows.append((each.name, f"failed: {failed[each.key]}" if each.key in failed else "not run", *["–"] * 4))
             continue
         images = BATCH / median(own.values())
         rows.append((each.name, show_ratio(ratio(plain, own)), show_ratio(ratio(own, ours)),

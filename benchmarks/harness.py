@@ -59,12 +59,14 @@ class Settings:
 
     peers: the Python of the peers' environment. folder: of Fashion-MNIST's IDX files, or "".
     rounds: how often each contender runs; ratios are paired within a round. quick: tiny sizes, to try the scripts.
+    without: keys of contenders to leave out.
     """
 
     peers: str
     folder: str
     rounds: int = 7
     quick: bool = False
+    without: tuple[str, ...] = ()
 
 
 def environment(ours: bool) -> dict[str, str]:
@@ -129,7 +131,7 @@ class Elsewhere:
 
 def interleave(contenders: Sequence[Contender], given: Problem, settings: Settings) -> list[Record]:
     """`rounds` runs of each, one at a time; each round starts with another contender and has another seed."""
-    records = []
+    records, contenders = [], [each for each in contenders if each.key not in settings.without]
     for turn in range(settings.rounds):
         start = turn % len(contenders)
         for place, contender in enumerate([*contenders[start:], *contenders[:start]]):
@@ -262,6 +264,7 @@ def arguments(about: str) -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="tiny sizes: tries the scripts, measures nothing")
     parser.add_argument("--peers", default=os.environ.get("PEERS") or str(HERE.parent / ".venv-peers/bin/python"),
                         help="Python with requirements-peers.txt installed ($PEERS, or .venv-peers/bin/python)")
+    parser.add_argument("--without", nargs="*", default=(), metavar="KEY", help="contenders to leave out, e.g. skorch")
     parser.add_argument("--data", default=os.environ.get("ORTHOGON_DATA", ""),
                         help="folder that holds fashion_mnist/ ($ORTHOGON_DATA)")
     return parser
@@ -275,7 +278,8 @@ def settings_of(options: argparse.Namespace) -> Settings:
             f"make one: python -m venv .venv-peers && .venv-peers/bin/pip install -r {HERE / 'requirements-peers.txt'}"
             "\nor name one: PEERS=path/to/python")
         sys.exit(2)
-    return Settings(peers, _fashion_folder(options.data), max(1, options.rounds), options.quick)
+    return Settings(peers, _fashion_folder(options.data), max(1, options.rounds), options.quick,
+                    tuple(options.without))
 
 
 def _fashion_folder(data: str) -> str:

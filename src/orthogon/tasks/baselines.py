@@ -6,6 +6,7 @@ They see the encoded train rows that the network sees, and are deterministic.
 from __future__ import annotations
 
 import warnings
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -89,14 +90,14 @@ class _Fitted(Baseline):
         shares[:, self._models[0].classes_] = self._models[0].predict_proba(self._inputs(task, rows))
         return shares
 
-    def _inputs(self, task: Supervised, rows: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
+    @abstractmethod
+    def _inputs(self, task: Supervised, rows: np.ndarray) -> np.ndarray: ...
 
-    def _classifier(self, task: Supervised, inputs: np.ndarray, outputs: int) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _classifier(self, task: Supervised, inputs: np.ndarray, outputs: int) -> Any: ...
 
-    def _regressor(self, task: Supervised, inputs: np.ndarray) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _regressor(self, task: Supervised, inputs: np.ndarray) -> Any: ...
 
     def _fit_classes(self, task: Classify, rows: np.ndarray, weight: np.ndarray | None) -> Any:
         inputs = self._inputs(task, rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,16 +37,16 @@ class Supervised(Task):
 
     # What each task fills in.
 
+    @abstractmethod
     def _fit_target(self, data: Dataset, rows: np.ndarray) -> None:
         """Learn classes or moments from the train rows; DataError where the target cannot be learnt."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _encode_target(self, data: Dataset, device: torch.device) -> Tensor:
         """The target of every row on the device, with the task's mark for what is not known."""
-        raise NotImplementedError
 
-    def _outputs(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def _outputs(self) -> int: ...
 
     def _class_weight_of(self, target: Tensor) -> Tensor | None:
         """What each example counts in the loss by its class; None where all count alike."""

@@ -77,7 +77,7 @@ def with_defaults(recipe: Recipe, task: Task, rows: int) -> Recipe:
               if getattr(settings, name) is None or name not in settings.model_fields_set}
     if settings.minutes is not None or settings.steps is not None:
         chosen.pop("train.epochs", None)
-    if source := source_hash(str(recipe.model.name)):
+    if recipe.model.source_hash is None and (source := source_hash(str(recipe.model.name))):
         chosen["model.source_hash"] = source
     return recipe.with_values(chosen, where="defaults") if chosen else recipe
 
