@@ -77,8 +77,11 @@ def synchronized(model: nn.Module) -> nn.Module:
         if isinstance(child, _BatchNorm) and not isinstance(child, SyncBatchNorm):
             other = SyncBatchNorm(child.num_features, child.eps, child.momentum, child.affine,
                                   child.track_running_stats)
+            like = next((tensor for tensor in child.state_dict().values()), None)
+            if like is not None:
+                other.to(device=like.device, dtype=like.dtype)
             other.load_state_dict(child.state_dict())
-            setattr(model, name, other.to(next((p.device for p in child.parameters()), None)))
+            setattr(model, name, other.train(child.training))
         else:
             synchronized(child)
     return model
