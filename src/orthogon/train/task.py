@@ -144,7 +144,7 @@ class Task(ABC):
 
         return GradientStep(self, model, settings, compute, timeline, ranks)
 
-    def check_output(self, output: Any) -> None:
+    def check_output(self, output: Any) -> None:  # noqa: B027 - most tasks take anything
         """RecipeError where what the model gives is not what the task needs; by default anything will do."""
 
     # --- in the loop -----------------------------------------------------------------------------------------

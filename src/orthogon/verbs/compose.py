@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from orthogon import registry
 from orthogon.train.recipe import Recipe
 
 IN_MEMORY = "(in memory)"
@@ -46,7 +47,19 @@ def compose(
         cleared.append("train.steps")
     values = {**dict.fromkeys(cleared), **given}
     composed = base.with_values(values) if values else base
+    _check_names(composed)
     return composed, origins | dict.fromkeys(given, "given")
+
+
+def _check_names(recipe: Recipe) -> None:
+    """RecipeError for a task, model, optimizer or schedule that does not exist, before a folder is made for the run."""
+    model = recipe.model.name
+    if model is not None and ":" not in model and not model.endswith(".py") and not model.startswith(IN_MEMORY):
+        registry.models.entry(model)
+    if recipe.task.name is not None:
+        registry.tasks.entry(recipe.task.name)
+    registry.optimizers.entry(recipe.train.optimizer)
+    registry.schedules.entry(recipe.train.schedule)
 
 
 def _base(recipe: Recipe | str | Path | Mapping[str, Any] | None) -> tuple[Recipe, str]:

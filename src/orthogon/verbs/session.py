@@ -82,7 +82,7 @@ class Session:
             self.run.save_recipe(chosen.recipe)
         settings = chosen.recipe.train
         by_epochs = settings.minutes is None and settings.epochs is not None
-        length = f"{settings.epochs} epochs" if by_epochs else f"{settings.steps:,} steps"
+        length = f"{settings.epochs} epoch{'s' if settings.epochs != 1 else ''}" if by_epochs else f"{settings.steps:,} steps"
         self.console.line(
             str(chosen.recipe.model.name),
             f"{chosen.parameters:,} parameters; {settings.optimizer}, {settings.schedule}, {length}; "
