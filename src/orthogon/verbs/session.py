@@ -81,8 +81,9 @@ class Session:
         if ranks.first:
             self.run.save_recipe(chosen.recipe)
         settings = chosen.recipe.train
-        by_epochs = settings.minutes is None and settings.epochs is not None
-        length = f"{settings.epochs} epoch{'s' if settings.epochs != 1 else ''}" if by_epochs else f"{settings.steps:,} steps"
+        length = f"{settings.steps:,} steps"
+        if settings.minutes is None and settings.epochs is not None:
+            length = f"{settings.epochs} epoch{'s' if settings.epochs != 1 else ''}"
         self.console.line(
             str(chosen.recipe.model.name),
             f"{chosen.parameters:,} parameters; {settings.optimizer}, {settings.schedule}, {length}; "
