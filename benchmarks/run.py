@@ -68,7 +68,8 @@ def _measure(name: str, settings: Settings, options: Any) -> Record:
 def _circumstances(settings: Settings, options: Any) -> Record:
     names = ("--rounds", "--images", "--error-epochs", "--error-seeds")
     given = [f"{name} {getattr(options, name[2:].replace('-', '_'))}" for name in names]
-    command = ["python", "benchmarks/run.py", *given, *(["--quick"] * settings.quick)]
+    left_out = ["--without", *settings.without] if settings.without else []
+    command = ["python", "benchmarks/run.py", *given, *left_out, *(["--quick"] * settings.quick)]
     return {"date": time.strftime("%Y-%m-%d %H:%M %Z"), "command": " ".join(command), "machine": machine(settings)}
 
 
