@@ -1,8 +1,8 @@
 """The same convnet on Fashion-MNIST, batch 128, Adam at 1e-3 without decay.
 
 Speed: two epochs at a constant rate on the first `--images` train pictures, the first as warm-up (compilation), the
-second timed. Error: all 60,000 pictures, the same epochs for all, the rate falling to zero by a cosine, predictions on the
-test set compared picture by picture.
+second timed. Error: all 60,000 pictures, the same epochs for all, the rate falling to zero by a cosine, predictions on
+the test set compared picture by picture.
 """
 
 from __future__ import annotations
