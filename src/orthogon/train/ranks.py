@@ -57,5 +57,11 @@ class Ranks:
         return box[0]
 
     def leave(self) -> None:
+        """End together.
+
+        The last thing that gloo's threads did must hold no tensor of Python: a thread that still lets one go while the
+        interpreter ends aborts the process, although its work is done. So the last thing is a barrier.
+        """
         if self.world > 1 and dist.is_initialized():
+            dist.barrier()
             dist.destroy_process_group()
