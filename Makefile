@@ -7,7 +7,7 @@ VENV ?= .venv
 PIP_ARGS ?=
 BIN := $(VENV)/bin
 
-.PHONY: train test test-real bench lint docs clean
+.PHONY: train test test-real mutate bench lint docs clean
 
 train: $(VENV)/installed
 	$(BIN)/orthogon train
@@ -17,6 +17,9 @@ test: $(VENV)/installed-dev
 
 test-real: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m real
+
+mutate: $(VENV)/installed-dev
+	$(BIN)/python tests/mutate.py
 
 bench: $(VENV)/installed-dev .venv-peers/installed
 	PEERS=.venv-peers/bin/python $(BIN)/python benchmarks/run.py
