@@ -12,7 +12,8 @@ from torch import nn
 from worlds import assert_same_bits, blobs, recipe, trained, weights
 
 from orthogon.data.columns import CategoryColumn, NumberColumn
-from orthogon.nn.initializers import ACTIVATIONS, activation, initialize, initialize_output
+from orthogon.nn.activations import ACTIVATIONS, activation
+from orthogon.nn.initializers import initialize, initialize_output
 from orthogon.nn.models import MLP, linear, mlp
 from orthogon.nn.spec import InputSpec, ModelSpec
 from orthogon.optim.schedules import Constant, Cosine, OneCycle, Plateau, Staircase, Timeline

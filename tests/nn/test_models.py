@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 
 from orthogon.errors import RecipeError
-from orthogon.nn.initializers import ACTIVATIONS, activation, initialize
+from orthogon.nn.activations import ACTIVATIONS, activation
+from orthogon.nn.initializers import initialize
 from orthogon.nn.models import Embeddings, OneHot, embedding_width, linear, mlp
 from orthogon.nn.spec import InputSpec, ModelSpec
 from orthogon.registry import models

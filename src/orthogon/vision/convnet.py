@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from orthogon.errors import RecipeError
-from orthogon.nn.initializers import activation as make_activation
+from orthogon.nn.activations import activation as make_activation
 from orthogon.nn.initializers import initialize, initialize_output
 from orthogon.nn.models import Flat
 from orthogon.nn.spec import InputSpec, ModelSpec
