@@ -1,0 +1,21 @@
+"""What all equations ask of their arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def expect_shape(name: str, array: Floats, expected: tuple[int | str, ...], meaning: str) -> None:
+    """ValueError unless the array has this shape. A word in `expected` names an axis of any size.
+
+    meaning: what the axes are, told to who passed something else.
+    """
+    fits = np.ndim(array) == len(expected) and all(
+        isinstance(wanted, str) or size == wanted for size, wanted in zip(np.shape(array), expected)
+    )
+    if not fits:
+        shapes = ["×".join(map(str, shape)) or "a single number" for shape in (np.shape(array), expected)]
+        raise ValueError(f"{name} is {shapes[0]}, expected {shapes[1]}: {meaning}")
