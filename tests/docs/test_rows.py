@@ -132,7 +132,7 @@ def test_dropout_is_inverted_and_off_in_evaluation():
 
 def test_batch_norm_stands_before_the_activation_without_a_bias_and_uses_running_means_later():
     torch.manual_seed(0)
-    net, x = mlp(TABLE, hidden=[4], batch_norm=True), torch.randn(64, 3) * 3 + 1
+    net, x = mlp(TABLE, hidden=[4], norm="batch"), torch.randn(64, 3) * 3 + 1
     dense, norm, after = net.hidden
     assert dense.bias is None
     z = dense(x)

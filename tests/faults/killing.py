@@ -97,7 +97,7 @@ def new_run(folder: Path, name: str) -> Run:
     wanted = recipe(
         train__epochs=EPOCHS, train__checkpoint_steps=7, train__ema=0.9, train__schedule="plateau",
         train__schedule_epochs=1, train__keep_best=True, train__clip_norm=1.0,
-        model__options={"hidden": [8], "dropout": 0.3, "batch_norm": True},
+        model__options={"hidden": [8], "dropout": 0.3, "norm": "batch"},
     )
     return Run.create(wanted, folder, name)
 

@@ -37,7 +37,7 @@ def variants() -> list:
         shown.append(pytest.param(entry.name, inputs, {}, id=entry.name))
     for output in ("rbf", "linear"):
         shown.append(pytest.param("lenet5", (PICTURE,), {"variant": "paper", "output": output}, id=f"paper-{output}"))
-    shown.append(pytest.param("mlp", (PICTURE,), {"batch_norm": True, "activation": "gelu"}, id="mlp-picture"))
+    shown.append(pytest.param("mlp", (PICTURE,), {"norm": "batch", "activation": "gelu"}, id="mlp-picture"))
     shown.append(pytest.param("convnet", (PICTURE, NUMBERS, CATEGORIES), {}, id="convnet-beside"))
     return shown
 

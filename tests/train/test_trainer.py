@@ -20,7 +20,7 @@ from orthogon.train.run import Run
 from orthogon.train.sampler import Shuffled
 
 EVERYTHING = {
-    "model__options": {"hidden": [8], "dropout": 0.3, "batch_norm": True}, "train__ema": 0.9,
+    "model__options": {"hidden": [8], "dropout": 0.3, "norm": "batch"}, "train__ema": 0.9,
     "train__schedule": "plateau", "train__schedule_epochs": 1, "train__micro_batch_size": 9, "train__clip_norm": 0.5,
     "train__keep_best": True,
 }

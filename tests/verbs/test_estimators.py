@@ -45,7 +45,7 @@ def test_same_seed_same_bits_whatever_the_order_of_rows():
 
 def test_pickle_and_clone():
     x, y = load_diabetes(return_X_y=True)
-    fitted = og.Regressor(epochs=20, random_state=0, model_options={"hidden": [16], "batch_norm": True}).fit(x, y)
+    fitted = og.Regressor(epochs=20, random_state=0, model_options={"hidden": [16], "norm": "batch"}).fit(x, y)
     again = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(fitted.predict(x), again.predict(x))
     assert clone(fitted).get_params() == fitted.get_params()

@@ -7,11 +7,18 @@ from math import prod
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
 
-from orthogon.errors import RecipeError
+from orthogon.errors import RecipeError, nearest
 from orthogon.nn.activations import activation as make_activation
 from orthogon.nn.initializers import initialize, initialize_output
+from orthogon.nn.norms import MAKES_BIAS_REDUNDANT, NORMS
+from orthogon.nn.norms import norm as make_norm
 from orthogon.nn.spec import InputSpec, ModelSpec
+from orthogon.nn.weight_norms import WEIGHT_NORMS, CosineLinear
+
+_WITHOUT_LAYER = ("none", *WEIGHT_NORMS)
+"""Norms that put no layer beside the activation."""
 
 
 def embedding_width(codes: int) -> int:
@@ -87,14 +94,14 @@ def _flattener(item: InputSpec, embedding: int | None, one_hot: bool) -> tuple[n
 class MLP(nn.Module):
     """Fully connected layers over flat inputs. See `mlp`."""
 
-    def __init__(self, spec: ModelSpec, hidden: Sequence[int], activation: str, dropout: float, batch_norm: bool,
-                 embedding: int | None, one_hot: bool) -> None:
+    def __init__(self, spec: ModelSpec, hidden: Sequence[int], activation: str, dropout: float, norm: str,
+                 norm_after: bool, embedding: int | None, one_hot: bool) -> None:
         super().__init__()
         self.flat = Flat(spec.inputs, embedding, one_hot)
         layers: list[nn.Module] = []
         width = self.flat.width
         for size in hidden:
-            layers += _hidden_layer(width, size, activation, dropout, batch_norm)
+            layers += _hidden_layer(width, size, activation, dropout, norm, norm_after)
             width = size
         self.hidden = nn.Sequential(*layers)
         self.output = nn.Linear(width, spec.outputs)
@@ -104,30 +111,47 @@ class MLP(nn.Module):
         return self.output(self.hidden(self.flat(*inputs)))
 
 
-def _hidden_layer(width: int, size: int, activation: str, dropout: float, batch_norm: bool) -> list[nn.Module]:
-    linear = nn.Linear(width, size, bias=not batch_norm)
+def _hidden_layer(width: int, size: int, activation: str, dropout: float, norm: str,
+                  norm_after: bool) -> list[nn.Module]:
+    bias = norm_after or norm not in MAKES_BIAS_REDUNDANT
+    linear = CosineLinear(width, size, bias, gain=True) if norm == "cosine" else nn.Linear(width, size, bias)
     initialize(linear, followed_by=activation)
-    norm = [nn.BatchNorm1d(size)] if batch_norm else []
+    if norm == "weight":
+        weight_norm(linear)
+    activate = [make_activation(activation)]
+    if norm not in _WITHOUT_LAYER:
+        activate.insert(1 if norm_after else 0, make_norm(norm, size))
     drop = [nn.AlphaDropout(dropout) if activation == "selu" else nn.Dropout(dropout)] if dropout else []
-    return [linear, *norm, make_activation(activation), *drop]
+    return [linear, *activate, *drop]
 
 
 def linear(spec: ModelSpec) -> nn.Module:
     """Logistic, softmax or linear regression: one layer over flat inputs, categories one-hot."""
-    return MLP(spec, (), "identity", 0.0, False, None, one_hot=True)
+    return MLP(spec, (), "identity", 0.0, "none", False, None, one_hot=True)
 
 
 def mlp(spec: ModelSpec, hidden: Sequence[int] = (256, 128), activation: str = "relu", dropout: float = 0.0,
-        batch_norm: bool = False, embedding: int | None = None) -> nn.Module:
+        norm: str = "none", norm_after: bool = False, embedding: int | None = None) -> nn.Module:
     """Fully connected layers; pictures are flattened, categories embedded.
 
     hidden: sizes of the hidden layers. activation: a name (relu, leaky_relu, tanh, sigmoid, gelu, selu, …).
-    dropout: share of activations left out in training. batch_norm: normalise before each activation.
+    dropout: share of activations left out in training. norm: none, batch, layer, group, streaming;
+    or of the weights: weight, cosine. norm_after: after each activation instead of before it (rows 9.03, 35.05).
     embedding: width of every category's embedding; left out: min(50, (codes + 1) // 2).
     """
     if not 0 <= dropout < 1:
         raise RecipeError(f"dropout is a share from 0 to below 1; got {dropout}", where="model.options.dropout")
     if any(int(size) < 1 for size in hidden):
         raise RecipeError(f"hidden sizes are at least 1; got {list(hidden)}", where="model.options.hidden")
-    return MLP(spec, [int(size) for size in hidden], activation, float(dropout), bool(batch_norm), embedding,
+    _check_norm(norm, norm_after)
+    return MLP(spec, [int(size) for size in hidden], activation, float(dropout), norm, norm_after, embedding,
                one_hot=False)
+
+
+def _check_norm(norm: str, norm_after: bool) -> None:
+    known = [*NORMS, *WEIGHT_NORMS]
+    if norm not in known:
+        raise RecipeError(f"there is no norm {norm!r}", where="model.options.norm", remedy=nearest(norm, known))
+    if norm_after and norm in _WITHOUT_LAYER:
+        raise RecipeError(f"norm_after places a norm among the activations; norm is {norm!r}",
+                          where="model.options.norm_after", remedy="Leave it out, or choose norm batch or layer.")
