@@ -151,3 +151,9 @@ def test_empty_and_mismatched_input_is_refused():
 @pytest.mark.parametrize("values", [[3.0], [1.0, 1.0], [1e-300, 1e300, 5.0], [0.0] * 50 + [1e9]])
 def test_histogram_survives_odd_values(values):
     assert "examples" in texts(histogram(values, title="t"))
+
+
+def test_a_notebook_shows_a_figure():
+    svg = histogram([1.0, 2.0], title="t")
+    assert isinstance(svg, str)
+    assert svg._repr_svg_() == svg

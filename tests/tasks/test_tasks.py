@@ -55,6 +55,30 @@ def test_splitting_a_batch_changes_nothing(sort, target, options, weight, cuts, 
 
 
 @pytest.mark.parametrize(("sort", "target", "options"), CASES)
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+def test_the_loss_of_a_float64_model_is_float64(sort, target, options, weight):
+    """Its gradients are those of float32 to seven digits, and exact differences see them to ten."""
+    task = ready(sort, table(target, weight=weight), **options)
+    net, double = network(task), network(task, double=True)
+    batch = task.batch(torch.arange(N))
+    wide = batch._replace(inputs=tuple(x if x.dtype == torch.int64 else x.double() for x in batch.inputs))
+    for model, inputs in ((net, batch), (double, wide)):
+        sum(part.sum for part in task.loss(model, inputs).parts).backward()
+    for single, exact in zip(net.parameters(), double.parameters()):
+        torch.testing.assert_close(single.grad.double(), exact.grad, rtol=1e-4, atol=1e-5)
+    weights = next(double.parameters())
+    entry, change = weights.grad.flatten()[0].item(), 1e-5
+    losses = []
+    for sign in (1, -1):
+        with torch.no_grad():
+            weights.flatten()[0] += sign * change
+        losses.append(sum(part.sum for part in task.loss(double, wide).parts).item())
+        with torch.no_grad():
+            weights.flatten()[0] -= sign * change
+    assert (losses[0] - losses[1]) / (2 * change) == pytest.approx(entry, rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize(("sort", "target", "options"), CASES)
 def test_state_survives_json(sort, target, options):
     data = table(target)
     task = ready(sort, data, **options)

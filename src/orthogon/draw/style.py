@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from orthogon.draw.svg import compact
+from orthogon.draw.svg import Svg, compact
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,7 +69,7 @@ class Canvas:
 
     def __init__(self, figure: Figure, axes: Axes) -> None:
         self.figure, self.axes = figure, axes
-        self.svg = ""
+        self.svg = Svg()
 
 
 @contextmanager

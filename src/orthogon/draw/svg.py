@@ -16,6 +16,13 @@ _SHARED = {"text", "use", "path"}
 _OWN = {"x", "y", "d", "transform", "href", "id"}
 
 
+class Svg(str):
+    """A figure as SVG source; a notebook shows the figure."""
+
+    def _repr_svg_(self) -> str:
+        return str(self)
+
+
 @dataclass
 class Node:
     tag: str
@@ -24,7 +31,7 @@ class Node:
     children: list[Node] = field(default_factory=list)
 
 
-def compact(raw: str, title: str, *, dense: bool = False) -> str:
+def compact(raw: str, title: str, *, dense: bool = False) -> Svg:
     """The SVG of one figure as a short string, named by `title` for those who do not see it.
 
     raw:   what matplotlib wrote with `svg.fonttype: none`. Ids are kept only where something refers to them.
@@ -40,7 +47,7 @@ def compact(raw: str, title: str, *, dense: bool = False) -> str:
         f'stroke-linejoin="round" stroke-linecap="butt"><title>{escape(title)}</title>'
     )
     body = "".join(_write(child) for child in _unwrap(node.children))
-    return head + _short_ids(body, title) + "</svg>"
+    return Svg(head + _short_ids(body, title) + "</svg>")
 
 
 def _convert(element: ElementTree.Element) -> Node:

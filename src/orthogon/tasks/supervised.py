@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.encode import unused_inputs
@@ -125,6 +125,12 @@ class Supervised(Task):
 
     def counts(self, batch: Batch) -> dict[str, float]:
         return {"loss": float(len(batch.rows)) if batch.weight is None else float(batch.weight.sum())}
+
+    @staticmethod
+    def _outputs_of(model: nn.Module, batch: Batch) -> Tensor:
+        """What the loss is computed from: float32, whatever autocast made of it; a float64 model stays in float64."""
+        output = model(*batch.inputs)
+        return output if output.dtype == torch.float64 else output.float()
 
     def _with_weight(self, results: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """The results with the examples' own weights (not those of their classes), where they have any."""
