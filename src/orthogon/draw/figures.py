@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from orthogon.draw.rows import ROW, airy, rails, side_texts
 from orthogon.draw.style import BLUE, INK, MUTED, SMALL, TEXT, axis_titles, canvas, text_width, wrap
 from orthogon.draw.tables import EstimateLike, format_number
 from orthogon.errors import DataError
 
 Floats = NDArray[np.float64]
-ROW = 38.0
 
 
 def dots(
@@ -45,7 +45,7 @@ def dots(
     with canvas(title, height, left=left, right=right, bottom=height - ROW * len(rows) - 6, top=6) as made:
         axes, y = made.axes, np.arange(len(rows))
         colors = [_dot_color(label, highlight, faint) for label, _ in rows]
-        _rails(axes, len(rows))
+        rails(axes, len(rows))
         if connect:
             axes.plot([factor * e.value for _, e in rows], y, color="#9aa5b1", linewidth=1, zorder=2)
         for at, (_, e), color in zip(y, rows, colors):
@@ -53,9 +53,9 @@ def dots(
                 span = [factor * e.low, factor * e.high]
                 axes.plot(span, [at, at], color=color, linewidth=4, alpha=0.4, solid_capstyle="round")
             axes.plot([factor * e.value], [at], "o", color=color, markersize=9, markeredgecolor="white")
-        _side_texts(axes, labels, values)
+        side_texts(axes, labels, values)
         axis_titles(axes, x_label or ("percent" if percent else unit), "")
-        _airy(axes, [factor * x for _, e in rows for x in (e.value, e.low, e.high)])
+        airy(axes, [factor * x for _, e in rows for x in (e.value, e.low, e.high)])
     return made.svg
 
 
@@ -63,36 +63,6 @@ def _dot_color(label: str, highlight: Sequence[str], faint: Sequence[str]) -> st
     from orthogon.draw.style import VERMILLION
 
     return VERMILLION if label in highlight else "#7b8794" if label in faint else BLUE
-
-
-def _rails(axes: Any, count: int) -> None:
-    axes.set_ylim(count - 0.5, -0.5)
-    axes.set_yticks([])
-    axes.spines["left"].set_visible(False)
-    axes.grid(axis="x")
-
-
-def _side_texts(axes: Any, labels: list[str], values: list[str]) -> None:
-    """Names left of the axes, numbers right of them, one pair per row."""
-    for at, (label, value) in enumerate(zip(labels, values)):
-        lines = label.split("\n")
-        for number, line in enumerate(lines):
-            lift = (len(lines) - 1) * 7.5 - 15 * number
-            place = {"xycoords": ("figure fraction", "data"), "textcoords": "offset points"}
-            axes.annotate(line, (0, at), xytext=(6, lift), va="center", **place)
-        place = {"xycoords": ("figure fraction", "data"), "textcoords": "offset points"}
-        axes.annotate(value, (1, at), xytext=(-6, 0), va="center", ha="right", weight="bold", **place)
-
-
-def _airy(axes: Any, numbers: Sequence[float]) -> None:
-    """Limits with air at both ends, and few ticks."""
-    from matplotlib.ticker import MaxNLocator
-
-    finite = np.asarray(numbers, float)[np.isfinite(numbers)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    air = 0.08 * (high - low) or 0.05 * abs(high) or 0.5
-    axes.set_xlim(low - air, high + air)
-    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
 
 
 def bars(
@@ -116,16 +86,16 @@ def bars(
     height = row * len(length) + (44 if x_label else 30)
     with canvas(title, height, left=left, right=right, bottom=height - row * len(length) - 6, top=6) as made:
         axes, y = made.axes, np.arange(len(length))
-        _rails(axes, len(length))
+        rails(axes, len(length))
         axes.barh(y, np.nan_to_num(length), height=0.56, color=BLUE, alpha=0.85)
         ends = list(length)
         if lows is not None and highs is not None:
             low, high = factor * np.asarray(lows, float), factor * np.asarray(highs, float)
             axes.hlines(y, low, high, color=INK, linewidth=1.4)
             ends += [*low, *high]
-        _side_texts(axes, names, numbers)
+        side_texts(axes, names, numbers)
         axis_titles(axes, x_label, "")
-        _airy(axes, [0.0, *ends])
+        airy(axes, [0.0, *ends])
         if np.nanmin(ends) >= 0:
             axes.set_xlim(left=0)
         axes.axvline(0, color=MUTED, linewidth=0.8)
