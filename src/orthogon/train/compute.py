@@ -161,4 +161,6 @@ def sentence(settings: TrainSettings, reasons: list[str]) -> str:
         parts.append("channels last")
     if settings.compile:
         parts.append("compiled")
+    if settings.explicit:
+        parts.append("explicit gradients")
     return ", ".join(parts) + (f" ({'; '.join(reasons)})" if reasons else "")

@@ -24,6 +24,7 @@ from orthogon.optim.schedules import Timeline
 from orthogon.train.build import build_model, source_hash
 from orthogon.train.compute import Compute, Workload, compute_of, resolve, resolve_device
 from orthogon.train.evaluate import as_rows, predict
+from orthogon.train.explicit import resolve_explicit
 from orthogon.train.memory import is_out_of_memory, out_of_memory
 from orthogon.train.observers import Observer
 from orthogon.train.randomness import Draw, PreservedRandomness
@@ -101,6 +102,8 @@ def plan(recipe: Recipe, task: Task, rows: np.ndarray, dev_rows: np.ndarray | No
         from orthogon.train.tune import fastest
 
         settings, reasons = fastest(settings, recipe.train, lambda s: _probe(s, task, model, rows))
+    explicit = resolve_explicit(settings, task, model, few, work)
+    settings = settings.model_copy(update={"explicit": explicit})
     if settings.steps is None:
         settings = settings.model_copy(update={"steps": _steps(settings, task, model, rows, dev_rows)})
     recipe = recipe.model_copy(update={"train": settings})

@@ -168,12 +168,15 @@ class TrainSettings(Section):
                                                       problem="speed")
     channels_last: bool | None = knob(None, "memory layout of pictures; left out: by hardware", problem="speed")
     fused: bool | None = knob(None, "fused optimizer; left out: where there is one", problem="speed")
+    explicit: bool | None = knob(None, "gradients of linear and mlp by written-out equations, without autograd; left "
+                                 "out: where that is faster", problem="speed")
     compile: bool = knob(False, "torch.compile the model", problem="speed")
     threads: int | None = knob(None, "CPU threads; left out: by hardware and model size", low=1, high=1024,
                                problem="speed")
     deterministic: bool = knob(False, "bit-identical also on a GPU, at some cost", problem="speed")
     checkpoint_steps: int | None = knob(None, "steps between checkpoints; left out: about every minute", low=1)
     evaluate_every: int = knob(1, "epochs between looks at dev", low=1)
+    health: bool = knob(True, "record gradients, updates and activations of each layer at a few steps")
     refit: bool = knob(False, "after evaluation train once more on all parts but test, and ship that")
 
 

@@ -28,11 +28,13 @@ class Step(ABC):
     exact:      the same seed gives the same bits.
     rank_aware: gives the same result when its batch is shared among ranks.
     compilable: the model may be wrapped by torch.compile.
+    norm_before_clipping: of the last step's whole gradient, where it is clipped by norm.
     """
 
     exact: ClassVar[bool] = True
     rank_aware: ClassVar[bool] = False
     compilable: ClassVar[bool] = False
+    norm_before_clipping: Tensor | None = None
 
     @abstractmethod
     def __call__(self, rows: Tensor, draw: Draw) -> Tensor:
@@ -45,6 +47,9 @@ class Step(ABC):
     def evaluation_model(self) -> nn.Module:
         """The model whose results count: an average of weights where one is kept."""
         return self.model()
+
+    def run_model(self, rows: Tensor) -> None:  # noqa: B027 - not every model is called on rows
+        """Call the model on rows without augmentation, for somebody who listens in; nothing where it takes no rows."""
 
     def rate(self) -> float:
         """The learning rate of the last step, for people to see; NaN where there is none."""
@@ -101,7 +106,7 @@ class GradientStep(Step):
         if self.clip_value is not None:
             torch.nn.utils.clip_grad_value_(self.parameters, self.clip_value)
         if self.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
+            self.norm_before_clipping = torch.nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
         self.optimizer.step()
         if self.average is not None:
             self.average.update()
@@ -112,12 +117,11 @@ class GradientStep(Step):
         """Leave the gradient of the mean loss over the whole batch, all ranks' shares together, in the parameters."""
         if self.ranks.world == 1 and (self.micro is None or len(rows) <= self.micro):
             draw.seed_modules()
-            loss = self._loss(self.task.batch(rows, draw))
-            self.carried = loss.carried
-            return _backward(loss, {part.name: part.count for part in loss.parts})
-        return self._added_gradient(rows, draw)
+            loss, self.carried = self._add_gradient(self.task.batch(rows, draw))
+            return loss
+        return self._gradient_of_pieces(rows, draw)
 
-    def _added_gradient(self, rows: Tensor, draw: Draw) -> Tensor:
+    def _gradient_of_pieces(self, rows: Tensor, draw: Draw) -> Tensor:
         pieces = rows.split(self.micro or max(1, len(rows)))
         draws = [draw.of_part(f"{self.ranks.rank}/{i}") for i in range(len(pieces))]
         batches = [self.task.batch(piece, each) for piece, each in zip(pieces, draws)]
@@ -126,15 +130,26 @@ class GradientStep(Step):
         for i, (batch, each) in enumerate(zip(batches, draws)):
             with self._synchronized(last=i == len(batches) - 1):
                 each.seed_modules()
-                loss = self._loss(batch)
-                if loss.carried is not None:
+                # DDP averages over ranks; the counts are already those of all ranks.
+                loss, carried = self._add_gradient(batch, counts, factor=self.ranks.world)
+                if carried is not None:
                     raise RecipeError(
                         f"{self.task.name} carries state from batch to batch, so a batch of it cannot be split",
                         where="train.micro_batch_size", remedy="Take fewer streams, and one process.",
                     )
-                # DDP averages over ranks; the counts are already those of all ranks.
-                added += _backward(loss, counts, factor=self.ranks.world) / self.ranks.world
+                added += loss / self.ranks.world
         return added
+
+    def _add_gradient(
+        self, batch: Batch, counts: dict[str, float] | None = None, factor: float = 1.0
+    ) -> tuple[Tensor, Any]:
+        """Add factor × the gradient of the loss to that of the parameters; factor × the loss, and the carried state.
+
+        counts: of the whole batch, where this is a piece of it.
+        """
+        loss = self._loss(batch)
+        counts = counts or {part.name: part.count for part in loss.parts}
+        return _backward(loss, counts, factor), loss.carried
 
     def _counts(self, batches: list[Batch]) -> dict[str, float]:
         each = [self.task.counts(batch) for batch in batches]
@@ -156,6 +171,10 @@ class GradientStep(Step):
 
     def model(self) -> nn.Module:
         return self.plain
+
+    def run_model(self, rows: Tensor) -> None:
+        with self.compute.precision():
+            self.plain(*self.compute.lay_out(self.task.batch(rows).inputs))
 
     def evaluation_model(self) -> nn.Module:
         return self.average.model if self.average else self.plain

@@ -140,6 +140,10 @@ class Task(ABC):
     def step(self, model: nn.Module, settings: TrainSettings, compute: Compute, timeline: Timeline,
              ranks: Ranks | None = None) -> Step:
         """How a batch changes the model: by default a step down the gradient of the loss."""
+        if settings.explicit:
+            from orthogon.train.explicit import ExplicitStep
+
+            return ExplicitStep(self, model, settings, compute, timeline, ranks)
         from orthogon.train.step import GradientStep
 
         return GradientStep(self, model, settings, compute, timeline, ranks)
@@ -160,6 +164,10 @@ class Task(ABC):
     @abstractmethod
     def loss(self, model: nn.Module, batch: Batch, carried: Any = None) -> Loss:
         """The loss of the model on the batch, as named parts."""
+
+    def output_gradient(self, outputs: Tensor, batch: Batch) -> tuple[Part, Tensor] | None:
+        """The loss as one part, and the gradient of its sum in the model's outputs in closed form; None: not known."""
+        return None
 
     # --- after it --------------------------------------------------------------------------------------------
 

@@ -1,0 +1,71 @@
+"""The gradient step of small networks without autograd: both passes written out."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from torch import Tensor, nn
+
+from orthogon.errors import RecipeError
+from orthogon.nn.explicit import ExplicitGradient, can_write_out
+from orthogon.nn.modes import evaluating
+from orthogon.train.compute import Workload
+from orthogon.train.recipe import TrainSettings
+from orthogon.train.step import GradientStep
+from orthogon.train.task import Batch, Task
+
+# Above so many multiply-adds a step, arithmetic hides what autograd costs (2-core Xeon, 2026).
+EXPLICIT_BELOW = 200_000_000
+
+
+class ExplicitStep(GradientStep):
+    """A `GradientStep` for `linear` and `mlp` whose gradient comes from the equations, not from a recorded graph.
+
+    The same steps as with autograd to rounding: clipping, averages, micro-batches and the rest are those of
+    `GradientStep`. Needs a task that knows its loss's gradient in the outputs (`Task.output_gradient`).
+    """
+
+    rank_aware = False
+    compilable = False
+
+    def __init__(self, task: Task, model: nn.Module, *rest: Any) -> None:
+        super().__init__(task, model, *rest)
+        self.equations = ExplicitGradient(self.plain)
+
+    def _add_gradient(
+        self, batch: Batch, counts: dict[str, float] | None = None, factor: float = 1.0
+    ) -> tuple[Tensor, Any]:
+        found = self.task.output_gradient(self.equations.outputs(batch.inputs), batch)
+        assert found is not None  # noqa: S101 - `resolve_explicit` has looked
+        part, gradient = found
+        scale = factor * part.weight / max(counts[part.name] if counts else part.count, 1e-12)
+        self.equations.backward(gradient.mul_(scale))
+        return part.sum * scale, None
+
+
+def resolve_explicit(settings: TrainSettings, task: Task, model: nn.Module, few: Batch, work: Workload) -> bool:
+    """Whether to train without autograd: as the recipe says, else where it was measured to be faster.
+
+    RecipeError where the recipe asks for it and it cannot be.
+    """
+    obstacle = _obstacle(settings, task, model, few)
+    if settings.explicit and obstacle:
+        raise RecipeError(f"{obstacle}: its gradient is not written out", where="train.explicit",
+                          remedy="Leave train.explicit out; autograd is then used where it must be.")
+    if settings.explicit is not None:
+        return settings.explicit
+    return not obstacle and few.rows.device.type == "cpu" and work.per_step < EXPLICIT_BELOW
+
+
+def _obstacle(settings: TrainSettings, task: Task, model: nn.Module, few: Batch) -> str:
+    if not can_write_out(model):
+        return "the model has other layers than linear ones, activations and dropout"
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        return "several processes share a batch"
+    if settings.precision == "bf16" or settings.compile:
+        return "the model is run in bf16 or compiled"
+    with evaluating(model):
+        outputs = model(*few.inputs)
+        known = task.output_gradient(outputs, few) is not None
+    return "" if known else f"the loss of {task.name} has no closed gradient here"
