@@ -17,6 +17,7 @@ from torch import Tensor
 
 from orthogon.errors import Diverged, Interrupted, RunError
 from orthogon.train.checkpoint import Checkpoints, Tree, copy_tree, tree_bytes
+from orthogon.train.health import Health
 from orthogon.train.observers import Observer, StepEvent
 from orthogon.train.randomness import Draw, PreservedRandomness
 from orthogon.train.ranks import Ranks
@@ -70,6 +71,7 @@ class Trainer:
         self.steps = settings.steps
         self.run, self.ranks, self.ids = run, ranks or Ranks(), ids
         self.observers = list(observers) if self.ranks.first else []
+        self.health = Health(step, self.steps) if settings.health and run and self.ranks.first else None
         self.position = Position()
         self.checkpoints = Checkpoints(run.path / "checkpoints", self._say) if run else None
         self._stop_signal: int | None = None
@@ -114,7 +116,7 @@ class Trainer:
             rows = self.sampler.batch(position.epoch, position.k)
             self._randomness.save()
             share = rows if self.ranks.world == 1 else self.sampler.share(rows, self.ranks.rank, self.ranks.world)
-            loss = self.step(share, Draw(self.settings.seed, position.epoch, position.step, self.device))
+            loss = self._step(share, Draw(self.settings.seed, position.epoch, position.step, self.device))
             position.k += 1
             position.step += 1
             self._pending.append((position.step, rows, loss))
@@ -122,6 +124,17 @@ class Trainer:
                 self._drain()
         self._drain()
         self._end_epoch(batches, time.monotonic() - started)
+
+    def _step(self, rows: Tensor, draw: Draw) -> Tensor:
+        """The loss of one step; where it is due, the health of the step is logged."""
+        number = self.position.step + 1
+        if self.health is None or number not in self.health.steps:
+            return self.step(rows, draw)
+        before = self.health.weights()
+        loss = self.step(rows, draw)
+        with PreservedRandomness(self.device):
+            self._log("health", number, **self.health.record(before, rows))
+        return loss
 
     def _end_epoch(self, batches: int, seconds: float) -> None:
         position = self.position
