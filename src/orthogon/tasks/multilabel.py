@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from orthogon.data.columns import LabelsColumn
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.errors import DataError, RecipeError, nearest
-from orthogon.nn.losses import masked_binary_cross_entropy
+from orthogon.nn.loss_gradients import sigmoid_cross_entropy
 from orthogon.tasks.checks import check_several
 from orthogon.tasks.infer import as_labels
 from orthogon.tasks.supervised import Supervised
@@ -101,15 +101,22 @@ class MultiLabel(Supervised):
         return {"loss": float(batch.target.numel()) if weights is None else float(weights.sum())}
 
     def loss(self, model: nn.Module, batch: Batch, carried: Any = None) -> Loss:
-        logits, weights = model(*batch.inputs).float(), self._weights_of(batch)
-        target = batch.target if weights is None else batch.target.nan_to_num(0.0)
-        if smoothing := self.settings.label_smoothing:
-            target = target * (1 - smoothing) + smoothing / 2
-        if weights is None:
-            total = F.binary_cross_entropy_with_logits(logits, target, reduction="sum")
-            return Loss((Part("loss", 1.0, total, float(target.numel())),))
-        total, count = masked_binary_cross_entropy(logits, target, weights)
-        return Loss((Part("loss", 1.0, total, float(count)),))
+        logits, weights = self._outputs_of(model, batch), self._weights_of(batch)
+        target = self._smoothed(batch.target).to(logits.dtype)
+        weights = None if weights is None else weights.to(logits.dtype)
+        total = F.binary_cross_entropy_with_logits(logits, target, weights, reduction="sum")
+        return Loss((Part("loss", 1.0, total, self.counts(batch)["loss"]),))
+
+    def output_gradient(self, outputs: Tensor, batch: Batch) -> tuple[Part, Tensor] | None:
+        weights = self._weights_of(batch)
+        weights = torch.ones_like(batch.target) if weights is None else weights
+        total, gradient = sigmoid_cross_entropy(outputs, self._smoothed(batch.target), weights)
+        return Part("loss", 1.0, total, self.counts(batch)["loss"]), gradient
+
+    def _smoothed(self, target: Tensor) -> Tensor:
+        """The target with unknown labels at 0, where their weight is 0 too, and smoothed as the recipe says."""
+        known, smoothing = target.nan_to_num(0.0), self.settings.label_smoothing
+        return known * (1 - smoothing) + smoothing / 2 if smoothing else known
 
     def results(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """prediction 0/1 and probabilities, both (n, L); with a target also loss and score (n,)."""
