@@ -19,3 +19,12 @@ def expect_shape(name: str, array: Floats, expected: tuple[int | str, ...], mean
     if not fits:
         shapes = ["×".join(map(str, shape)) or "a single number" for shape in (np.shape(array), expected)]
         raise ValueError(f"{name} is {shapes[0]}, expected {shapes[1]}: {meaning}")
+
+
+def expect_same(one: Floats, other: Floats) -> None:
+    """ValueError unless two arrays have the same shape."""
+    if np.shape(one) != np.shape(other):
+        raise ValueError(
+            f"the shapes are {np.shape(one)} and {np.shape(other)}, expected the same: arrays that broadcast would "
+            "give another result"
+        )

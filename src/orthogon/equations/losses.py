@@ -12,10 +12,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from orthogon.equations._shapes import Floats, expect_shape
+from orthogon.equations._shapes import Floats, expect_same, expect_shape
 from orthogon.equations.activations import sigmoid, softmax, softplus
 
 Cache = tuple[Floats, ...]
+
+
+def mean_cost(losses: Floats) -> float:
+    """The cost of a set: the mean of its examples' losses.
+
+        J = +(1/m) Σᵢ L⁽ⁱ⁾
+
+    losses: m×…; what stands in row i belongs to example i. Rows 3.02, 6.08, E26, E116.
+    """
+    return float(losses.sum() / len(losses))
 
 
 def binary_cross_entropy(a: Floats, y: Floats) -> tuple[float, Cache]:
@@ -27,7 +37,7 @@ def binary_cross_entropy(a: Floats, y: Floats) -> tuple[float, Cache]:
     which cannot overflow. Rows 1.06, 1.07, 2.14, 3.01, 3.02, 3.11, E25, E26.
     """
     expect_same(a, y)
-    return mean_loss(-(y * np.log(a) + (1.0 - y) * np.log1p(-a))), (a, y)
+    return mean_cost(-(y * np.log(a) + (1.0 - y) * np.log1p(-a))), (a, y)
 
 
 def binary_cross_entropy_backward(d_J: float, cache: Cache) -> Floats:
@@ -43,7 +53,7 @@ def binary_cross_entropy_from_logits(z: Floats, y: Floats) -> tuple[float, Cache
     z: log-odds, any shape. y: in [0, 1], the same shape. Rows 1.05, 1.07, 1.27, 3.01, E19, E25.
     """
     expect_same(z, y)
-    return mean_loss(softplus(z)[0] - y * z), (z, y)
+    return mean_cost(softplus(z)[0] - y * z), (z, y)
 
 
 def binary_cross_entropy_from_logits_backward(d_J: float, cache: Cache) -> Floats:
@@ -59,7 +69,7 @@ def cross_entropy(a: Floats, y: Floats) -> tuple[float, Cache]:
     a: m×C, positive. y: m×C, one-hot or probabilities (soft labels). Rows 3.03, 3.05.
     """
     expect_same(a, y)
-    return mean_loss(-y * np.log(a)), (a, y)
+    return mean_cost(-y * np.log(a)), (a, y)
 
 
 def cross_entropy_backward(d_J: float, cache: Cache) -> Floats:
@@ -76,7 +86,7 @@ def cross_entropy_from_logits(z: Floats, y: Floats) -> tuple[float, Cache]:
     """
     y = one_hot(y, z.shape[-1]) if np.issubdtype(y.dtype, np.integer) and y.ndim == z.ndim - 1 else y
     expect_same(z, y)
-    return mean_loss(-y * _log_softmax(z)), (z, y)
+    return mean_cost(-y * _log_softmax(z)), (z, y)
 
 
 def cross_entropy_from_logits_backward(d_J: float, cache: Cache) -> Floats:
@@ -109,7 +119,7 @@ def multi_task_cross_entropy(z: Floats, y: Floats, known: Floats) -> tuple[float
     expect_same(z, y)
     expect_same(z, known)
     y = np.where(known, y, 0.0)
-    return mean_loss(np.where(known, softplus(z)[0] - y * z, 0.0)), (z, y, known)
+    return mean_cost(np.where(known, softplus(z)[0] - y * z, 0.0)), (z, y, known)
 
 
 def multi_task_cross_entropy_backward(d_J: float, cache: Cache) -> Floats:
@@ -129,7 +139,7 @@ def sequence_cross_entropy(z: Floats, y: Floats, lengths: Floats) -> tuple[float
     expect_shape("lengths", lengths, z.shape[:1], "the number of steps of each example")
     within = np.arange(z.shape[1]) < lengths[:, None]
     targets = one_hot(np.where(within, y, 0), z.shape[2]) * within[..., None]
-    return mean_loss(-targets * _log_softmax(z)), (z, targets)
+    return mean_cost(-targets * _log_softmax(z)), (z, targets)
 
 
 def sequence_cross_entropy_backward(d_J: float, cache: Cache) -> Floats:
@@ -177,7 +187,7 @@ def kl_divergence(p: Floats, q: Floats) -> tuple[float, Cache]:
     p, q: m×C, positive. Gradients: d_p, d_q. Row 3.13.
     """
     expect_same(p, q)
-    return mean_loss(p * np.log(p / q)), (p, q)
+    return mean_cost(p * np.log(p / q)), (p, q)
 
 
 def kl_divergence_backward(d_J: float, cache: Cache) -> tuple[Floats, Floats]:
@@ -197,7 +207,7 @@ def squared_hinge(z: Floats, classes: Floats) -> tuple[float, Cache]:
     expect_shape("classes", classes, z.shape[:1], "one class per example")
     signs = 2.0 * one_hot(classes, z.shape[1]) - 1.0
     short = np.maximum(0.0, 1.0 - signs * z)
-    return mean_loss(short**2), (signs, short)
+    return mean_cost(short**2), (signs, short)
 
 
 def squared_hinge_backward(d_J: float, cache: Cache) -> Floats:
@@ -205,19 +215,6 @@ def squared_hinge_backward(d_J: float, cache: Cache) -> Floats:
     return d_J / len(short) * -2.0 * signs * short
 
 
-def mean_loss(losses: Floats) -> float:
-    """(1/m) Σᵢ L⁽ⁱ⁾, where the losses of one example lie in one row."""
-    return float(losses.sum() / len(losses))
-
-
 def _log_softmax(z: Floats) -> Floats:
     shifted = z - z.max(axis=-1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-
-
-def expect_same(prediction: Floats, other: Floats) -> None:
-    if np.shape(prediction) != np.shape(other) or np.ndim(prediction) == 0:
-        raise ValueError(
-            f"shapes {np.shape(prediction)} and {np.shape(other)}, expected the same, with examples along the first "
-            "axis: an array that broadcasts would give another cost"
-        )

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from orthogon.equations._shapes import Floats
+from orthogon.equations._shapes import Floats, expect_same
 
 State = dict[str, Any]
 
@@ -27,6 +27,7 @@ def gradient_descent(
 
     Over the whole set, a mini-batch, or one example (rows 6.01 to 6.05, 7.12).
     """
+    expect_same(theta, gradient)
     return theta - learning_rate * gradient, state
 
 
@@ -39,6 +40,7 @@ def momentum(
 
     Row 7.03; 35.20.
     """
+    expect_same(theta, gradient)
     V = beta * state.get("V", 0.0) + (1.0 - beta) * gradient
     return theta - learning_rate * V, {"V": V}
 
@@ -52,6 +54,7 @@ def simplified_momentum(
 
     The same path as `momentum` with α_adjusted = α (1 − β) in place of its α (row 7.04).
     """
+    expect_same(theta, gradient)
     V = beta * state.get("V", 0.0) + gradient
     return theta - learning_rate * V, {"V": V}
 
@@ -65,6 +68,7 @@ def nesterov(
 
     Row 7.15; Sutskever et al. 2013.
     """
+    expect_same(theta, gradient)
     V = beta * state.get("V", 0.0) + gradient
     return theta - learning_rate * (gradient + beta * V), {"V": V}
 
@@ -79,6 +83,7 @@ def rmsprop(
 
     Row 7.05, 35.12, E12, E27; Hinton's lecture.
     """
+    expect_same(theta, gradient)
     S = beta * state.get("S", 0.0) + (1.0 - beta) * gradient**2
     return theta - learning_rate * gradient / (np.sqrt(S) + epsilon), {"S": S}
 
@@ -95,6 +100,7 @@ def adam(
 
     Row 7.06, E17; Kingma & Ba 2015, arXiv:1412.6980.
     """
+    expect_same(theta, gradient)
     Vc, Sc, state = _corrected_moments(gradient, state, beta1, beta2)
     return theta - learning_rate * Vc / (np.sqrt(Sc) + epsilon), state
 
@@ -123,6 +129,7 @@ def adagrad(
 
     S only grows, so learning ends early (row 7.07; Duchi et al. 2011).
     """
+    expect_same(theta, gradient)
     S = state.get("S", 0.0) + gradient**2
     return theta - learning_rate * gradient / (np.sqrt(S) + epsilon), {"S": S}
 
@@ -138,6 +145,7 @@ def adadelta(
 
     Row 7.08; Zeiler 2012, arXiv:1212.5701.
     """
+    expect_same(theta, gradient)
     D = state.get("D", 0.0)
     S = rho * state.get("S", 0.0) + (1.0 - rho) * gradient**2
     update = np.sqrt(D + epsilon) / np.sqrt(S + epsilon) * gradient
@@ -157,6 +165,7 @@ def nadam(
 
     ψ: momentum_decay. Row 7.09; Dozat 2016, with torch's schedule and defaults.
     """
+    expect_same(theta, gradient)
     _, Sc, moments = _corrected_moments(gradient, state, beta1, beta2)
     t, V = moments["t"], moments["V"]
     now, ahead = (beta1 * (1.0 - 0.5 * 0.96 ** (k * momentum_decay)) for k in (t, t + 1))
@@ -176,6 +185,7 @@ def adamod(
 
     V, S and their corrections as in Adam. Row 7.10; Ding et al. 2019, arXiv:1910.12249.
     """
+    expect_same(theta, gradient)
     Vc, Sc, moments = _corrected_moments(gradient, state, beta1, beta2)
     rate = learning_rate / (np.sqrt(Sc) + epsilon)
     s = beta3 * state.get("s", 0.0) + (1.0 - beta3) * rate

@@ -9,8 +9,8 @@ import math
 
 import numpy as np
 
-from orthogon.equations._shapes import Floats
-from orthogon.equations.losses import Cache, expect_same, mean_loss
+from orthogon.equations._shapes import Floats, expect_same
+from orthogon.equations.losses import Cache, mean_cost
 
 
 def squared_error(prediction: Floats, y: Floats) -> tuple[float, Cache]:
@@ -22,7 +22,7 @@ def squared_error(prediction: Floats, y: Floats) -> tuple[float, Cache]:
     """
     expect_same(prediction, y)
     error = prediction - y
-    return mean_loss(error**2), (error,)
+    return mean_cost(error**2), (error,)
 
 
 def squared_error_backward(d_J: float, cache: Cache) -> Floats:
@@ -56,7 +56,7 @@ def absolute_error(prediction: Floats, y: Floats) -> tuple[float, Cache]:
     """
     expect_same(prediction, y)
     error = prediction - y
-    return mean_loss(np.abs(error)), (error,)
+    return mean_cost(np.abs(error)), (error,)
 
 
 def absolute_error_backward(d_J: float, cache: Cache) -> Floats:
@@ -75,7 +75,7 @@ def huber(prediction: Floats, y: Floats, delta: float = 1.0) -> tuple[float, tup
     expect_same(prediction, y)
     error = prediction - y
     size = np.abs(error)
-    return mean_loss(np.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta))), (error, delta)
+    return mean_cost(np.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta))), (error, delta)
 
 
 def huber_backward(d_J: float, cache: tuple[Floats, float]) -> Floats:
