@@ -98,10 +98,17 @@ optimizers = Registry(
     "optimizer",
     (
         Entry("sgd", "torch.optim:SGD", "plain gradient descent"),
-        Entry("momentum", "torch.optim:SGD", "gradient descent with momentum"),
+        Entry("momentum", "torch.optim:SGD", "gradient descent along the sum of past gradients, each older one fading"),
+        Entry("averaged_momentum", "orthogon.optim.momentum:AveragedMomentum",
+              "the same along their average: momentum at rate lr·(1 − β)"),
+        Entry("nesterov", "torch.optim:SGD", "momentum that looks a step ahead"),
+        Entry("rmsprop", "torch.optim:RMSprop", "gradient over its running root mean square"),
+        Entry("adagrad", "torch.optim:Adagrad", "gradient over the root of all its past squares; for sparse data"),
+        Entry("adadelta", "torch.optim:Adadelta", "Adagrad that forgets, and needs no rate: --lr 1"),
         Entry("adam", "torch.optim:Adam", "adaptive moments; weight decay through the gradient"),
         Entry("adamw", "torch.optim:AdamW", "Adam with decoupled weight decay; the default"),
-        Entry("rmsprop", "torch.optim:RMSprop", "gradient over its running root mean square"),
+        Entry("nadam", "torch.optim:NAdam", "Adam that looks a step ahead"),
+        Entry("adamod", "orthogon.optim.adamod:AdaMod", "Adam whose rates stay below their own long average"),
     ),
 )
 
@@ -109,9 +116,14 @@ schedules = Registry(
     "schedule",
     (
         Entry("constant", "orthogon.optim.schedules:Constant", "the rate stays as it is"),
+        Entry("linear", "orthogon.optim.schedules:Linear", "in a straight line to zero"),
         Entry("cosine", "orthogon.optim.schedules:Cosine", "half a cosine from the rate to zero"),
         Entry("one_cycle", "orthogon.optim.schedules:OneCycle", "up to the rate, then down to zero"),
+        Entry("inverse_time", "orthogon.optim.schedules:InverseTime", "over 1 + epoch"),
+        Entry("exponential", "orthogon.optim.schedules:Exponential", "times 0.95 each epoch"),
+        Entry("root", "orthogon.optim.schedules:Root", "over the root of the epoch"),
         Entry("step", "orthogon.optim.schedules:Staircase", "times a factor every so many epochs"),
+        Entry("manual", "orthogon.optim.schedules:Manual", "by a table of epochs: train.schedule_table"),
         Entry("plateau", "orthogon.optim.schedules:Plateau", "times a factor when the dev score stops improving"),
     ),
 )

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from orthogon.errors import RecipeError
+from orthogon.train.optimizer import can_be_fused, is_elementwise
 from orthogon.train.recipe import TrainSettings
 
 # Below so many multiply-adds a step one thread is used. A second one saves a third at most there (2-core Xeon, 2026),
@@ -18,6 +19,9 @@ from orthogon.train.recipe import TrainSettings
 THREADS_FROM = 200_000_000
 # Below so many multiply-adds a step, converting to bf16 costs more than its matrix unit saves (same machine).
 BF16_FROM = 500_000_000
+# From so many tensors on, of so many numbers on average, an optimizer saves more by moving them as one than it costs
+# to zero their gradients and add to them (same machine; on a GPU a fused optimizer takes them all at once anyway).
+FLAT_FROM, FLAT_NUMBERS = 16, 10_000
 
 
 @dataclass(frozen=True)
@@ -75,15 +79,22 @@ class Compute:
 
 @dataclass(frozen=True)
 class Workload:
-    """What the choice depends on: multiply-adds of one example forward, examples a step, whether there are pictures."""
+    """What the choice depends on: multiply-adds of one example forward, examples a step, whether there are pictures,
+    and how many trainable tensors of how many numbers in all."""
 
     multiply_adds: int
     batch_size: int
     pictures: bool
+    tensors: int = 0
+    numbers: int = 0
 
     @property
     def per_step(self) -> int:
         return self.multiply_adds * self.batch_size
+
+    @property
+    def many_small_tensors(self) -> bool:
+        return self.tensors >= FLAT_FROM and self.numbers <= FLAT_NUMBERS * self.tensors
 
 
 def resolve_device(name: str) -> torch.device:
@@ -134,7 +145,9 @@ def resolve(settings: TrainSettings, work: Workload) -> tuple[TrainSettings, lis
     if settings.channels_last is None:
         resolved["channels_last"] = work.pictures and device.type in ("cpu", "cuda")
     if settings.fused is None:
-        resolved["fused"] = device.type in ("cpu", "cuda") and settings.optimizer != "rmsprop"
+        resolved["fused"] = can_be_fused(settings.optimizer, device.type)
+    if settings.flat is None:
+        resolved["flat"] = device.type == "cpu" and is_elementwise(settings.optimizer) and work.many_small_tensors
     if settings.threads is None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         world = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

@@ -96,7 +96,9 @@ def plan(recipe: Recipe, task: Task, rows: np.ndarray, dev_rows: np.ndarray | No
     device = few.inputs[0].device if few.inputs else torch.device("cpu")
     _check_model(model.to(device), task, few)
     cost = multiply_adds(model, few.inputs) // max(1, min(2, len(rows)))
-    work = Workload(cost, min(settings.batch_size or 128, len(rows)), any(x.ndim == 4 for x in few.inputs))
+    trained = [each.numel() for each in model.parameters() if each.requires_grad]
+    work = Workload(cost, min(settings.batch_size or 128, len(rows)), any(x.ndim == 4 for x in few.inputs),
+                    len(trained), sum(trained))
     settings, reasons = resolve(settings, work)
     if tune:
         from orthogon.train.tune import fastest

@@ -33,7 +33,7 @@ def out_of_memory(step: GradientStep, sampler: Sampler, settings: TrainSettings)
 
 
 def _fits(step: GradientStep, sampler: Sampler, size: int) -> bool:
-    step.optimizer.zero_grad(set_to_none=True)
+    step.clear_gradient()
     if step.compute.device.type == "cuda":
         torch.cuda.empty_cache()
     try:

@@ -131,26 +131,37 @@ class TrainSettings(Section):
     batch_size: int | None = knob(None, "examples per step", low=1, high=65_536, scale="log", problem="train fit")
     micro_batch_size: int | None = knob(None, "examples at once in memory; gradients add up to the batch", low=1,
                                         scale="log", problem="speed")
-    optimizer: str = knob("adamw", "sgd, momentum, adam, adamw or rmsprop", problem="train fit")
+    optimizer: str = knob("adamw", "how gradients move the weights: `orthogon list optimizers`", problem="train fit")
     lr: float | None = knob(None, "learning rate at its highest", above=0, high=100, scale="log",
                             problem="train fit", live=True)
-    momentum: float = knob(0.9, "of momentum; the first beta of Adam; 0 turns it off", low=0, high=0.9999,
-                           problem="train fit", live=True)
-    beta2: float = knob(0.999, "decay of the second moment of Adam and RMSprop", low=0, high=0.999999,
-                        problem="train fit")
-    epsilon: float = knob(1e-8, "added to the denominator of Adam and RMSprop", above=0, scale="log")
-    nesterov: bool = knob(False, "Nesterov's form of momentum", problem="train fit")
-    weight_decay: float = knob(0.01, "decay of weights, not of biases and norms", low=0, high=10, scale="log",
+    momentum: float = knob(0.9, "of momentum (with dropout up to 0.99); the first beta of Adam; 0 turns it off", low=0,
+                           high=0.9999, problem="train fit", live=True)
+    bias_correction: bool = knob(False, "averaged_momentum divides by 1 - momentum^t, as Adam does",
+                                 problem="train fit")
+    beta2: float | None = knob(None, "decay of the mean square of gradients; left out: 0.999 of Adam's kin and "
+                               "RMSprop, 0.9 of Adadelta", above=0, high=0.999999, problem="train fit")
+    epsilon: float | None = knob(None, "added to the denominator of adaptive optimizers; left out: 1e-8, of Adadelta "
+                                 "1e-6, of Adagrad 1e-10", above=0, scale="log")
+    backstitch: float = knob(0.0, "before each step a step back by this share of it, on the same batch; 0.3 is usual, "
+                             "0 = none", low=0, high=10, problem="dev fit")
+    weight_decay: float = knob(0.01, "decay of weights, not of biases and norms; beside the gradient in adamw and "
+                               "adamod, through it in the others", low=0, high=10, scale="log",
                                problem="dev fit", live=True)
     parameter_rules: list[ParameterRule] = knob([], "patterns of parameter names with rate and decay of their own",
                                                 problem="train fit")
-    schedule: str = knob("one_cycle", "constant, cosine, one_cycle, step or plateau", problem="train fit")
+    schedule: str = knob("one_cycle", "how the rate changes: `orthogon list schedules`", problem="train fit")
     warmup: float | None = knob(None, "share of the steps in which the rate rises; left out: 0.25 of one_cycle, "
                                 "0 of the others", low=0, high=0.9, problem="train fit")
-    schedule_factor: float = knob(0.1, "what step and plateau multiply the rate by", above=0, high=1,
-                                  problem="train fit")
-    schedule_epochs: int = knob(10, "epochs between the drops of step; patience of plateau", low=1,
-                                problem="train fit")
+    schedule_factor: float | None = knob(None, "what step and plateau multiply the rate by (left out: 0.1), and "
+                                         "exponential each epoch (0.95); the decay of inverse_time (1), the k of root "
+                                         "(1)", above=0, problem="train fit")
+    schedule_epochs: int = knob(10, "epochs between the drops of step and the growths of the batch; patience of "
+                                "plateau", low=1, problem="train fit")
+    schedule_table: dict[int, float] = knob({}, "of manual: epoch, from 1 -> what the rate is multiplied by from then "
+                                            "on, e.g. {5: 0.3, 8: 0.1}", problem="train fit")
+    batch_growth: float = knob(1.0, "what the batch is multiplied by every schedule_epochs epochs, instead of lowering "
+                               "the rate; 5 is usual, with the constant schedule", low=1, high=1000,
+                               problem="train fit")
     clip_norm: float | None = knob(None, "largest norm of the whole gradient", above=0, scale="log",
                                    problem="train fit", live=True)
     clip_value: float | None = knob(None, "largest size of each component of the gradient", above=0, scale="log",
@@ -168,6 +179,8 @@ class TrainSettings(Section):
                                                       problem="speed")
     channels_last: bool | None = knob(None, "memory layout of pictures; left out: by hardware", problem="speed")
     fused: bool | None = knob(None, "fused optimizer; left out: where there is one", problem="speed")
+    flat: bool | None = knob(None, "the optimizer moves all parameters as one; left out: where they are many and small",
+                             problem="speed")
     explicit: bool | None = knob(None, "gradients of linear and mlp by written-out equations, without autograd; left "
                                  "out: where that is faster", problem="speed")
     compile: bool = knob(False, "torch.compile the model", problem="speed")

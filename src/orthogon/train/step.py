@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from orthogon import registry
 from orthogon.errors import RecipeError
 from orthogon.optim.average import WeightAverage
-from orthogon.optim.groups import Rule, parameter_groups
+from orthogon.optim.backstitch import Backstitch
+from orthogon.optim.flat import FlatParameters
 from orthogon.optim.schedules import Schedule, Timeline
 from orthogon.train.checkpoint import Tree, copy_tree
 from orthogon.train.compute import Compute
+from orthogon.train.optimizer import build_optimizer, optimizer_groups
 from orthogon.train.randomness import Draw
 from orthogon.train.ranks import Ranks
 from orthogon.train.recipe import TrainSettings
@@ -72,6 +74,9 @@ class GradientStep(Step):
     The order within a step: gradients of all micro-batches are added (and averaged over ranks by DDP), then clipped by
     value, then by norm, then the optimizer moves, then the average of weights follows. There is no gradient scaler,
     since bf16 has the range of float32; so there is nothing to unscale before clipping.
+
+    Backstitch asks for the gradient twice: on the same batch, with the same augmentation, dropout and carried state.
+    flat: the parameters as views of buffers, where the recipe wants that; clipping and the optimizer work on these.
     """
 
     rank_aware = True
@@ -88,7 +93,9 @@ class GradientStep(Step):
         self.trained = ranks.wrap(torch.compile(self.plain) if settings.compile else self.plain)  # type: ignore[arg-type]
         self.micro = settings.micro_batch_size
         self.clip_norm, self.clip_value = settings.clip_norm, settings.clip_value
-        self.optimizer = build_optimizer(self.plain, settings)
+        groups = optimizer_groups(self.plain, settings)
+        self.flat = FlatParameters(groups) if settings.flat else None
+        self.optimizer = build_optimizer(self.flat.groups if self.flat else groups, settings)
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.schedule: Schedule = registry.schedules.load(settings.schedule)(timeline)
         self.average = WeightAverage(self.plain, settings.ema) if settings.ema else None
@@ -100,18 +107,42 @@ class GradientStep(Step):
         factor = self.schedule(self.steps)
         for group, rate in zip(self.optimizer.param_groups, self.base_rates):
             group["lr"] = rate * factor
-        for parameter in self.parameters:
-            parameter.grad = None
+        loss = self._backstitch(rows, draw) if isinstance(self.optimizer, Backstitch) else self._step(rows, draw)
+        if self.average is not None:
+            self.average.update()
+        self.steps += 1
+        return loss
+
+    def _step(self, rows: Tensor, draw: Draw) -> Tensor:
+        loss = self._clipped_gradient(rows, draw)
+        self.optimizer.step()
+        return loss
+
+    def _backstitch(self, rows: Tensor, draw: Draw) -> Tensor:
+        carried = self.carried
+
+        def again() -> Tensor:
+            self.carried = carried
+            return self._clipped_gradient(rows, draw)
+
+        return self.optimizer.step(again)  # type: ignore[return-value]
+
+    def _clipped_gradient(self, rows: Tensor, draw: Draw) -> Tensor:
+        self.clear_gradient()
         loss = self.gradient(rows, draw)
         if self.clip_value is not None:
             torch.nn.utils.clip_grad_value_(self.parameters, self.clip_value)
         if self.clip_norm is not None:
             self.norm_before_clipping = torch.nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
-        self.optimizer.step()
-        if self.average is not None:
-            self.average.update()
-        self.steps += 1
         return loss
+
+    def clear_gradient(self) -> None:
+        """No gradient is left in the parameters."""
+        if self.flat is not None:
+            self.flat.clear()
+            return
+        for parameter in self.parameters:
+            parameter.grad = None
 
     def gradient(self, rows: Tensor, draw: Draw) -> Tensor:
         """Leave the gradient of the mean loss over the whole batch, all ranks' shares together, in the parameters."""
@@ -232,31 +263,3 @@ def _check_decomposes(task: Task, settings: TrainSettings, ranks: Ranks) -> None
             where="train.micro_batch_size" if split else "torchrun",
             remedy="Give a batch that fits: set train.batch_size, leave train.micro_batch_size out, use one process.",
         )
-
-
-def build_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
-    """The optimizer of the recipe, fused where torch has a fused form, decaying weights only."""
-    rules = [Rule(rule.pattern, rule.lr, rule.weight_decay) for rule in settings.parameter_rules]
-    try:
-        groups = parameter_groups(model, settings.weight_decay, rules)
-    except ValueError as error:
-        raise RecipeError(str(error), where="train.parameter_rules",
-                          remedy="`orthogon summary MODEL` lists the names.") from None
-    if not groups:
-        raise RecipeError("the model has no parameters to train", where="model")
-    if settings.lr is None:
-        raise RecipeError("no learning rate is set", where="train.lr", remedy="For example: --lr 0.001")
-    for group in groups:
-        group["lr"] = settings.lr * group.pop("lr_factor")
-        group.pop("names")
-    cls = registry.optimizers.load(settings.optimizer)
-    options: dict[str, Any] = {"fused": True} if settings.fused and settings.optimizer != "rmsprop" else {}
-    if settings.optimizer == "sgd":
-        return cls(groups, lr=settings.lr, **options)
-    if settings.optimizer == "momentum":
-        return cls(groups, lr=settings.lr, momentum=settings.momentum, nesterov=settings.nesterov, **options)
-    if settings.optimizer == "rmsprop":
-        return cls(groups, lr=settings.lr, alpha=settings.beta2, eps=settings.epsilon)
-    if settings.optimizer in ("adam", "adamw"):
-        return cls(groups, lr=settings.lr, betas=(settings.momentum, settings.beta2), eps=settings.epsilon, **options)
-    return cls(groups, lr=settings.lr)
