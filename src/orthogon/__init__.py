@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from orthogon.data.dataset import Dataset
     from orthogon.data.read import read
+    from orthogon.nn.gradient_check import gradient_check
     from orthogon.serve.bundle import load
     from orthogon.stats.estimate import Estimate
     from orthogon.train.recipe import Recipe
@@ -49,6 +50,7 @@ _FACE = {
     "load": "orthogon.serve.bundle:load",
     "Classifier": "orthogon.verbs.estimators:Classifier",
     "Regressor": "orthogon.verbs.estimators:Regressor",
+    "gradient_check": "orthogon.nn.gradient_check:gradient_check",
     "Dataset": "orthogon.data.dataset:Dataset",
     "Recipe": "orthogon.train.recipe:Recipe",
     "Run": "orthogon.train.run:Run",
@@ -57,8 +59,8 @@ _FACE = {
 _ALSO_PACKAGES = ("train", "report")  # a verb and a folder of the same name
 
 __all__ = [
-    "Classifier", "Dataset", "Estimate", "Recipe", "Regressor", "Run", "check", "evaluate", "get", "load",
-    "predict", "read", "report", "show", "summary", "train",
+    "Classifier", "Dataset", "Estimate", "Recipe", "Regressor", "Run", "check", "evaluate", "get",
+    "gradient_check", "load", "predict", "read", "report", "show", "summary", "train",
 ]
 
 
