@@ -31,7 +31,7 @@ ROWS = 64
 """Examples whose activations are looked at: a unit that fires for one in twenty is taken for dead once in 27 times."""
 
 FLAT = 0.05
-"""The share of its greatest slope below which a tanh or a sigmoid is saturated: |tanh| above 0.975, a sigmoid below 0.013 or above 0.987."""
+"""The share of its greatest slope below which a tanh or a sigmoid is saturated: |tanh| above 0.975."""
 
 Columns = dict[str, dict[int, Tensor]]
 """Column -> number of the layer -> a scalar."""
@@ -139,7 +139,7 @@ def activations(model: nn.Module, run: Callable[[], object], layers: Sequence[La
     """(the columns scale, dead and saturated, numbers of the layers in the order in which they are entered).
 
     run: calls the model once, in whatever way it is called; here that is in evaluation mode, without gradients.
-    Layers that are not entered come last.
+    Layers that are not entered stand behind the one that was defined before them.
     """
     listener = _Listener(layers)
     handles = [layer.module.register_forward_pre_hook(partial(listener.enter, at)) for at, layer in enumerate(layers)]
@@ -149,7 +149,11 @@ def activations(model: nn.Module, run: Callable[[], object], layers: Sequence[La
     finally:
         for handle in handles:
             handle.remove()
-    return listener.found, [*listener.order, *(at for at in range(len(layers)) if at not in listener.order)]
+    order = listener.order
+    for at in range(len(layers)):
+        if at not in order:
+            order.insert(order.index(at - 1) + 1 if at else 0, at)
+    return listener.found, order
 
 
 class _Listener(TorchDispatchMode):
@@ -184,8 +188,9 @@ class _Listener(TorchDispatchMode):
 
 
 def _spread(x: Tensor) -> Tensor:
-    """The standard deviation over the first axis, as the root of the mean square (Tensor.var takes 20 times as long)."""
-    return torch.linalg.vector_norm(x - x.mean(0), dtype=torch.float32) / x.numel() ** 0.5
+    """The standard deviation over the first axis, as the root of the mean square; Tensor.var takes far longer."""
+    wide = torch.promote_types(x.dtype, torch.float32)
+    return torch.linalg.vector_norm(x - x.mean(0), dtype=wide) / x.numel() ** 0.5
 
 
 def _dead(out: Tensor, layer: nn.Module) -> Tensor:
