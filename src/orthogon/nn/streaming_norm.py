@@ -17,15 +17,17 @@ With α = 1 and β₃ = 1 it is batch norm. What the paper leaves open or does o
   gradients each micro-batch is an update of its own in this sense.
 - Long-term averages are plain averages at first, until 1 / updates falls below 1 − κ; before the first update there
   are only the recent ones. So nothing depends on a start value.
-- In evaluation the long-term statistics alone count, so that no example depends on another.
+- In evaluation the long-term statistics alone count, so that no example depends on another (before the first update,
+  the recent ones).
 - The variance is squared deviation (Lp normalization with other p is not built).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -36,26 +38,30 @@ def _pooled(share: Tensor | float, a: tuple[Tensor, Tensor], b: tuple[Tensor, Te
 
 
 class _Normalize(torch.autograd.Function):
-    """(x − mean) / √(variance + eps); backward goes through the statistics by the stream's mixture of gradients."""
+    """γ (x − mean) / √(variance + eps) + β; backward goes through the statistics by the stream's mix of gradients."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, mean: Tensor, variance: Tensor, stream: StreamingNorm) -> Tensor:
-        rate = torch.rsqrt(variance + stream.eps)
-        normalized = (x - mean) * rate
-        ctx.save_for_backward(normalized, rate)
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor,
+                stream: StreamingNorm) -> Tensor:
+        ctx.save_for_backward(x, weight, mean, variance)
         ctx.stream = stream
-        return normalized
+        return F.batch_norm(x, mean, variance, weight, bias, eps=stream.eps)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        normalized, rate = ctx.saved_tensors
-        direct = gradients[0] * rate
-        axes = [axis for axis in range(direct.ndim) if axis != 1]
-        by_mean = -direct.sum(axes)
-        by_variance = -0.5 * rate.flatten() * (direct * normalized).sum(axes)
-        by_mean, by_variance = ctx.stream._mixed_gradients(torch.stack([by_mean, by_variance])).view(2, *rate.shape)
-        count = direct.numel() // direct.shape[1]
-        return direct + (by_mean + 2 * by_variance * normalized / rate) / count, None, None, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, mean, variance = ctx.saved_tensors
+        direct, by_weight, by_bias = torch.ops.aten.native_batch_norm_backward(
+            gradients[0], x, weight, mean, variance, None, None, False, ctx.stream.eps, [True, True, True])
+        rate = torch.rsqrt(variance + ctx.stream.eps)
+        by_mean, by_variance = ctx.stream._mixed_gradients(
+            torch.stack([-weight * rate * by_bias, -0.5 * weight * rate**2 * by_weight]))
+        shape, count = _per_feature(x), x.numel() // x.shape[1]
+        through = (by_mean.view(shape) + 2 * by_variance.view(shape) * (x - mean.view(shape))) / count
+        return (direct + through).to(x.dtype), by_weight, by_bias, None, None, None
+
+
+def _per_feature(x: Tensor) -> list[int]:
+    return [1, -1, *[1] * (x.ndim - 2)]
 
 
 class StreamingNorm(nn.Module):
@@ -100,15 +106,13 @@ class StreamingNorm(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim < 2 or input.shape[1] != self.num_features:
             raise ValueError(f"expected N×{self.num_features} or N×{self.num_features}×…, got {tuple(input.shape)}")
-        shape = [1, -1, *[1] * (input.ndim - 2)]
-        values = input if input.dtype == torch.float64 else input.float()
-        if self.training:
-            mean, variance = self._streamed(values)
-            normalized = _Normalize.apply(values, mean.view(shape), variance.view(shape), self)
-        else:
-            rate = torch.rsqrt(self.running_var + self.eps)
-            normalized = (values - self.running_mean.view(shape)) * rate.view(shape)
-        return (normalized * self.weight.view(shape) + self.bias.view(shape)).to(input.dtype)
+        if not self.training:
+            seen = self.updates > 0
+            mean = torch.where(seen, self.running_mean, self.recent_mean)
+            variance = torch.where(seen, self.running_var, self.recent_var)
+            return F.batch_norm(input, mean, variance, self.weight, self.bias, eps=self.eps)
+        mean, variance = self._streamed(input if input.dtype == torch.float64 else input.float())
+        return cast(Tensor, _Normalize.apply(input, self.weight, self.bias, mean, variance, self))
 
     @torch.no_grad()
     def _streamed(self, values: Tensor) -> tuple[Tensor, Tensor]:
