@@ -1,5 +1,8 @@
 """AdaMod: Adam whose rates cannot exceed their own long average."""
 
+# pyright: reportPrivateImportUsage=false
+# The for-each operations of torch have underscored names alone.
+
 from __future__ import annotations
 
 import math

@@ -38,8 +38,9 @@ class Elementwise(torch.optim.Optimizer):
                 loss = closure()
         for group in self.param_groups:
             for age, parameters in self._by_age(group["params"]).items():
+                gradients = [each.grad for each in parameters if each.grad is not None]
                 remembered = ([self.state[each][name] for each in parameters] for name in self.memories)
-                self.update(group, age, parameters, [each.grad for each in parameters], *remembered)
+                self.update(group, age, parameters, gradients, *remembered)
         return loss
 
     def update(self, group: Group, age: int, parameters: list[Tensor], gradients: list[Tensor],

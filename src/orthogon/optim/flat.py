@@ -1,5 +1,8 @@
 """Parameters laid out as views of one buffer, so that an optimizer moves one tensor instead of many."""
 
+# pyright: reportPrivateImportUsage=false
+# The for-each operations of torch have underscored names alone.
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -75,7 +78,7 @@ class FlatParameters:
 
     def clear(self) -> None:
         """All gradients to 0; those of parameters that are no views to None."""
-        torch._foreach_zero_([buffer.grad for buffer in self.buffers])
+        torch._foreach_zero_([buffer.grad for buffer in self.buffers if buffer.grad is not None])
         for parameter, gradient in self.gradients.items():
             if parameter.grad is not gradient:
                 parameter.grad = gradient

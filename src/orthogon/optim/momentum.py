@@ -1,5 +1,8 @@
 """Momentum as an exponentially weighted average."""
 
+# pyright: reportPrivateImportUsage=false
+# The for-each operations of torch have underscored names alone.
+
 from __future__ import annotations
 
 from collections.abc import Iterable

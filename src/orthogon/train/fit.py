@@ -19,6 +19,7 @@ from orthogon.data.dataset import Dataset
 from orthogon.errors import RecipeError
 from orthogon.nn.cost import multiply_adds, parameter_count
 from orthogon.nn.modes import evaluating
+from orthogon.nn.self_normalizing import check_self_normalizing
 from orthogon.nn.sync_batch_norm import SyncBatchNorm, synchronized
 from orthogon.optim.schedules import Timeline
 from orthogon.train.build import build_model, source_hash
@@ -106,8 +107,11 @@ def plan(recipe: Recipe, task: Task, rows: np.ndarray, dev_rows: np.ndarray | No
         settings, reasons = fastest(settings, recipe.train, lambda s: _probe(s, task, model, rows))
     explicit = resolve_explicit(settings, task, model, few, work)
     settings = settings.model_copy(update={"explicit": explicit})
+    sampler = build_sampler(task, rows, settings, torch.device("cpu"))
+    reasons = [*reasons, *check_self_normalizing(model)]
     if settings.steps is None:
-        settings = settings.model_copy(update={"steps": _steps(settings, task, model, rows, dev_rows)})
+        settings = settings.model_copy(update={"steps": _steps(settings, sampler, task, model, rows, dev_rows)})
+    reasons += _check_schedule(settings, sampler)
     recipe = recipe.model_copy(update={"train": settings})
     return Plan(recipe, tuple(reasons), parameter_count(model), cost)
 
@@ -126,24 +130,47 @@ def _check_model(model: nn.Module, task: Task, few: Batch) -> None:
     task.check_output(output)
 
 
-def _steps(settings: TrainSettings, task: Task, model: nn.Module, rows: np.ndarray,
+def build_sampler(task: Task, rows: np.ndarray, settings: TrainSettings, device: torch.device) -> Sampler:
+    """The task's sampler with the batch size of the settings, growing where they say so."""
+    sampler = task.sampler(rows, settings.batch_size or 128, settings.seed, device)
+    return sampler if settings.batch_growth == 1 else sampler.growing(settings.batch_growth, settings.schedule_epochs)
+
+
+def _steps(settings: TrainSettings, sampler: Sampler, task: Task, model: nn.Module, rows: np.ndarray,
            dev_rows: np.ndarray | None) -> int:
-    per_epoch = task.sampler(rows, settings.batch_size or 128, settings.seed, torch.device("cpu")).batches(0)
     if settings.minutes is None:
         if settings.epochs is None:
             raise RecipeError("neither epochs nor minutes nor steps are set", where="train.epochs",
                               remedy="For example: --epochs 10")
-        return settings.epochs * per_epoch
+        return sum(sampler.batches(epoch) for epoch in range(settings.epochs))
     step_seconds = _probe(settings, task, model, rows)
     look_seconds = _probe_evaluation(settings, task, model, dev_rows)
-    epoch_seconds = per_epoch * step_seconds + look_seconds / settings.evaluate_every
-    return max(1, int(0.97 * settings.minutes * 60 / epoch_seconds * per_epoch))
+    # An epoch of fewer, larger batches takes no longer than the first one.
+    epoch_seconds = sampler.batches(0) * step_seconds + look_seconds / settings.evaluate_every
+    whole, rest = divmod(0.97 * settings.minutes * 60 / epoch_seconds, 1)
+    return max(1, sum(map(sampler.batches, range(int(whole)))) + int(rest * sampler.batches(int(whole))))
+
+
+def _check_schedule(settings: TrainSettings, sampler: Sampler) -> list[str]:
+    """Reasons for a person where the schedule will do nothing; RecipeError where it cannot be followed."""
+    if settings.schedule_table and settings.schedule != "manual":
+        raise RecipeError(f"the schedule {settings.schedule} does not read a table", where="train.schedule_table",
+                          remedy="Set train.schedule=manual, or leave the table out.")
+    told = timeline(settings, sampler.lengths(settings.steps or 1))
+    try:
+        schedule = registry.schedules.load(settings.schedule)(told)
+    except ValueError as error:
+        key = "train.schedule_table" if settings.schedule == "manual" else "train.schedule_factor"
+        raise RecipeError(str(error), where=key, remedy="`orthogon list schedules` says what each does.") from None
+    idle = schedule.never_acts()
+    return [f"{idle}: a smaller train.schedule_epochs lets it act"] if idle else []
 
 
 def _probe(settings: TrainSettings, task: Task, model: nn.Module, rows: np.ndarray) -> float:
     """Seconds that one step takes, measured on a copy of the model."""
     compute = compute_of(settings)
-    sampler = task.sampler(rows, settings.batch_size or 128, settings.seed, compute.device)
+    sampler = build_sampler(task, rows, settings, compute.device)
+    settings = settings.model_copy(update={"schedule": "constant"})
     step = task.step(copy.deepcopy(model), settings, compute, Timeline(10**6, 10**6))
     step.model().train()
     times: list[float] = []
@@ -183,9 +210,9 @@ def fit(
     model = model or build_model(task.spec, plan.recipe.model, settings.seed)
     if settings.sync_batch_norm:
         model = synchronized(model)
-    sampler = task.sampler(rows, settings.batch_size or 128, settings.seed, compute.device)
-    _check_shares(sampler, model, ranks)
-    step = task.step(model, settings, compute, timeline(settings, sampler.batches(0)), ranks)
+    sampler = build_sampler(task, rows, settings, compute.device)
+    _check_shares(sampler, settings, model, ranks)
+    step = task.step(model, settings, compute, timeline(settings, sampler.lengths(settings.steps or 1)), ranks)
     _check_step(step, settings, ranks)
     metric = task.metrics[0]
 
@@ -227,12 +254,16 @@ def _check_step(step: Step, settings: TrainSettings, ranks: Ranks) -> None:
                           remedy="Leave train.compile out.")
 
 
-def _check_shares(sampler: Sampler, model: nn.Module, ranks: Ranks) -> None:
+def _check_shares(sampler: Sampler, settings: TrainSettings, model: nn.Module, ranks: Ranks) -> None:
     """Batch norm on one rank needs two rows at least."""
-    smallest = len(sampler.batch(0, sampler.batches(0) - 1)) // ranks.world
-    if ranks.world == 1 or smallest > 1 or not any(
+    if ranks.world == 1 or not any(
         isinstance(module, _BatchNorm) and not isinstance(module, SyncBatchNorm) for module in model.modules()
     ):
+        return
+    lengths = sampler.lengths(settings.steps or 1)
+    first = {length: epoch for epoch, length in reversed(list(enumerate(lengths)))}
+    smallest = min(len(sampler.batch(epoch, length - 1)) for length, epoch in first.items()) // ranks.world
+    if smallest > 1:
         return
     raise RecipeError(
         f"the last batch leaves a rank with {smallest} rows, and batch norm needs two", where="train.batch_size",
@@ -240,11 +271,12 @@ def _check_shares(sampler: Sampler, model: nn.Module, ranks: Ranks) -> None:
     )
 
 
-def timeline(settings: TrainSettings, epoch_steps: int) -> Timeline:
+def timeline(settings: TrainSettings, epoch_steps: int | tuple[int, ...]) -> Timeline:
     """What the schedule of these settings is told."""
     default = registry.schedules.load(settings.schedule).default_warmup  # type: ignore[attr-defined]
     warmup = default if settings.warmup is None else settings.warmup
-    return Timeline(int(settings.steps or 0), epoch_steps, warmup, settings.schedule_factor, settings.schedule_epochs)
+    return Timeline(int(settings.steps or 0), epoch_steps, warmup, settings.schedule_factor, settings.schedule_epochs,
+                    settings.schedule_table)
 
 
 def attach(task: Task, data: Dataset, recipe: Recipe) -> None:

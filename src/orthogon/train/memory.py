@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from orthogon.errors import RunError
 from orthogon.train.randomness import Draw, PreservedRandomness
@@ -18,9 +19,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def out_of_memory(step: GradientStep, sampler: Sampler, settings: TrainSettings) -> RunError:
     """The error that names the largest batch, of the halves of the one asked for, whose gradient fits."""
-    tried = len(sampler.batch(0, 0)) if settings.micro_batch_size is None else settings.micro_batch_size
+    largest = sampler.batch(len(sampler.lengths(settings.steps or 1)) - 1, 0)  # batches may grow, never shrink
+    tried = len(largest) if settings.micro_batch_size is None else settings.micro_batch_size
     size = tried // 2
-    while size and not _fits(step, sampler, size):
+    while size and not _fits(step, largest[:size]):
         size //= 2
     if not size:
         return RunError(f"out of memory on {settings.device}, even for a batch of one", where="train.batch_size",
@@ -32,13 +34,13 @@ def out_of_memory(step: GradientStep, sampler: Sampler, settings: TrainSettings)
     )
 
 
-def _fits(step: GradientStep, sampler: Sampler, size: int) -> bool:
+def _fits(step: GradientStep, rows: Tensor) -> bool:
     step.clear_gradient()
     if step.compute.device.type == "cuda":
         torch.cuda.empty_cache()
     try:
         with PreservedRandomness(step.compute.device):
-            step.gradient(sampler.batch(0, 0)[:size], Draw(0, 0, 0, step.compute.device))
+            step.gradient(rows, Draw(0, 0, 0, step.compute.device))
     except RuntimeError as error:
         if is_out_of_memory(error):
             return False

@@ -99,7 +99,10 @@ class TaskSettings(Section):
     )
     label_smoothing: float = knob(0.0, "share of the label spread over all classes", low=0, high=0.9,
                                   problem="dev fit")
-    loss: Literal["squared", "absolute", "huber"] = knob("squared", "loss of regress", problem="real world")
+    loss: str | None = knob(None, "of classify: cross_entropy (left out) or squared_hinge; of regress: squared (left "
+                            "out), absolute, huber or robust", problem="real world")
+    robust_shape: float = knob(1.0, "of the robust loss: 2 squared, 1 like huber, 0 Cauchy, below 0 large errors count "
+                               "ever less", low=-100, high=2, problem="real world")
     positive: str | None = knob(None, "the class that precision, recall and ROC AUC of two classes speak of")
 
 
@@ -147,6 +150,12 @@ class TrainSettings(Section):
     weight_decay: float = knob(0.01, "decay of weights, not of biases and norms; beside the gradient in adamw and "
                                "adamod, through it in the others", low=0, high=10, scale="log",
                                problem="dev fit", live=True)
+    l1: float = knob(0.0, "penalty on the sum of absolute weights, added to the loss; brings unimportant weights to "
+                     "zero; not of biases and norms", low=0, high=10, scale="log", problem="dev fit", live=True)
+    l2: float = knob(0.0, "penalty on half the sum of squared weights, added to the loss; not of biases and norms",
+                     low=0, high=10, scale="log", problem="dev fit", live=True)
+    max_norm: float | None = knob(None, "largest norm of the weights into each unit; 4 or 5 is usual with dropout",
+                                  above=0, scale="log", problem="dev fit", live=True)
     parameter_rules: list[ParameterRule] = knob([], "patterns of parameter names with rate and decay of their own",
                                                 problem="train fit")
     schedule: str = knob("one_cycle", "how the rate changes: `orthogon list schedules`", problem="train fit")

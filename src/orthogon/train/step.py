@@ -21,6 +21,7 @@ from orthogon.train.optimizer import build_optimizer, optimizer_groups
 from orthogon.train.randomness import Draw
 from orthogon.train.ranks import Ranks
 from orthogon.train.recipe import TrainSettings
+from orthogon.train.regularization import Regularization
 from orthogon.train.task import Batch, Loss, Task
 
 
@@ -71,9 +72,10 @@ class Step(ABC):
 class GradientStep(Step):
     """A step down the gradient of the task's loss.
 
-    The order within a step: gradients of all micro-batches are added (and averaged over ranks by DDP), then clipped by
-    value, then by norm, then the optimizer moves, then the average of weights follows. There is no gradient scaler,
-    since bf16 has the range of float32; so there is nothing to unscale before clipping.
+    The order within a step: gradients of all micro-batches are added (and averaged over ranks by DDP), that of the L2
+    penalty joins them, then they are clipped by value, then by norm, then the optimizer moves, then L1 and max-norm act
+    on the weights, then the average of weights follows. The loss that is reported is the data's alone. There is no
+    gradient scaler, since bf16 has the range of float32; so there is nothing to unscale before clipping.
 
     Backstitch asks for the gradient twice: on the same batch, with the same augmentation, dropout and carried state.
     flat: the parameters as views of buffers, where the recipe wants that; clipping and the optimizer work on these.
@@ -94,6 +96,7 @@ class GradientStep(Step):
         self.micro = settings.micro_batch_size
         self.clip_norm, self.clip_value = settings.clip_norm, settings.clip_value
         groups = optimizer_groups(self.plain, settings)
+        self.regularization = Regularization(self.plain, groups, settings)
         self.flat = FlatParameters(groups) if settings.flat else None
         self.optimizer = build_optimizer(self.flat.groups if self.flat else groups, settings)
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
@@ -108,6 +111,7 @@ class GradientStep(Step):
         for group, rate in zip(self.optimizer.param_groups, self.base_rates):
             group["lr"] = rate * factor
         loss = self._backstitch(rows, draw) if isinstance(self.optimizer, Backstitch) else self._step(rows, draw)
+        self.regularization.constrain(factor)
         if self.average is not None:
             self.average.update()
         self.steps += 1
@@ -130,6 +134,7 @@ class GradientStep(Step):
     def _clipped_gradient(self, rows: Tensor, draw: Draw) -> Tensor:
         self.clear_gradient()
         loss = self.gradient(rows, draw)
+        self.regularization.add_gradient()
         if self.clip_value is not None:
             torch.nn.utils.clip_grad_value_(self.parameters, self.clip_value)
         if self.clip_norm is not None:
@@ -255,7 +260,7 @@ def _backward(loss: Loss, counts: dict[str, float], factor: float = 1.0) -> Tens
 
 def _check_decomposes(task: Task, settings: TrainSettings, ranks: Ranks) -> None:
     split = settings.micro_batch_size is not None and (
-        settings.batch_size is None or settings.micro_batch_size < settings.batch_size
+        settings.batch_size is None or settings.micro_batch_size < settings.batch_size or settings.batch_growth > 1
     )
     if not task.decomposes and (split or ranks.world > 1):
         raise RecipeError(

@@ -68,7 +68,7 @@ class Trainer:
         self.step, self.sampler, self.settings, self.evaluate = step, sampler, settings, evaluate
         self.device = device or torch.device("cpu")
         self.direction = 1.0 if higher_is_better else -1.0
-        self.steps = settings.steps
+        self.steps, self.epochs = settings.steps, len(sampler.lengths(settings.steps))
         self.run, self.ranks, self.ids = run, ranks or Ranks(), ids
         self.observers = list(observers) if self.ranks.first else []
         self.health = Health(step, self.steps) if settings.health and run and self.ranks.first else None
@@ -207,9 +207,8 @@ class Trainer:
 
     def _report(self, mean: float) -> None:
         position = self.position
-        epochs = math.ceil(self.steps / self.sampler.batches(position.epoch))
-        self._tell("on_step", StepEvent(position.step, self.steps, position.epoch + 1, epochs, mean, self.step.rate(),
-                                        self.examples))
+        self._tell("on_step", StepEvent(position.step, self.steps, position.epoch + 1, self.epochs, mean,
+                                        self.step.rate(), self.examples))
 
     def _diverged(self, step: int, rows: Tensor, loss: float) -> None:
         ids = self.ids(rows)
