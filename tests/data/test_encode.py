@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 
+from orthogon.data import number_features
 from orthogon.data.columns import CategoryColumn, DateColumn, ImageColumn, NumberColumn, TextColumn
 from orthogon.data.dataset import Dataset
 from orthogon.data.encode import (
@@ -165,3 +166,22 @@ def test_text_is_left_out_and_said_so():
     assert [finding.column for finding in unused_inputs(data)] == ["note"]
     with pytest.raises(DataError, match="no column is left"):
         fit_encoders(table({"note": TextColumn(["a"])}), np.arange(1), SETTINGS)
+
+
+def test_numbers_are_encoded_alike_however_many_rows_are_worked_on_at_a_time(monkeypatch):
+    rng = np.random.default_rng(0)
+    values = rng.normal(1e6, 3.0, (50, 4)) * [1, 1e-3, 1e150, 0]
+    values[rng.random((50, 4)) < 0.2] = np.nan
+    data = Dataset(name="made up", columns={"x": NumberColumn(values, list("abcd"))}, target=None,
+                   ids=np.arange(50).astype(str))
+    rows = np.arange(0, 50, 2)
+    encoded = []
+    for chunk in (1000, 7, 1):
+        monkeypatch.setattr(number_features, "CHUNK", chunk)
+        encoder = NumberEncoder.fitted(["x"], data, rows)
+        np.testing.assert_allclose(encoder.mean[:3], np.nanmean(values[rows], axis=0)[:3], rtol=1e-12)
+        std = np.nanstd(values[rows] / [1, 1, 1e150, 1], axis=0) * [1, 1, 1e150, 1]
+        np.testing.assert_allclose(encoder.std[:3], std[:3], rtol=1e-7)
+        encoded.append(encoder.encode(data).numpy())
+    for other in encoded[1:]:
+        np.testing.assert_allclose(encoded[0], other, rtol=1e-6, atol=1e-6)

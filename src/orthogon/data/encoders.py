@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from orthogon.data.columns import CategoryColumn, Column, ImageColumn, NumberColumn, TextColumn
 from orthogon.data.dataset import Dataset
-from orthogon.data.number_features import Source, feature_table, source_of
+from orthogon.data.number_features import Source, feature_chunks, source_of
 from orthogon.errors import DataError
 from orthogon.nn.spec import InputSpec
 
@@ -155,9 +155,8 @@ class NumberEncoder(Encoder):
     @classmethod
     def fitted(cls, columns: Sequence[str], data: Dataset, rows: np.ndarray) -> NumberEncoder:
         sources = [source_of(name, data.columns[name], rows) for name in columns]
-        table = feature_table(sources, data)[rows]
-        mean, std = _moments(table)
-        return cls(sources, mean.tolist(), std.tolist(), np.flatnonzero(np.isnan(table).any(axis=0)).tolist())
+        mean, std, missing = _moments(lambda: feature_chunks(sources, data, rows), sum(s.width for s in sources))
+        return cls(sources, mean.tolist(), std.tolist(), np.flatnonzero(missing).tolist())
 
     @property
     def features(self) -> list[str]:
@@ -169,12 +168,18 @@ class NumberEncoder(Encoder):
         return InputSpec("number", (len(self.mean) + len(self.indicators),))
 
     def encode(self, data: Dataset) -> Tensor:
-        table = feature_table(self.sources, data)
-        missing = np.isnan(table)
-        scaled = (table - self.mean) * np.divide(1.0, self.std, out=np.zeros_like(self.std), where=self.std > 0)
-        scaled[missing] = 0.0
-        flags = missing[:, list(self.indicators)]
-        return torch.from_numpy(np.concatenate([scaled, flags], axis=1).astype(np.float32))
+        encoded = np.empty((len(data), *self.input_spec().shape), dtype=np.float32)
+        scale = np.divide(1.0, self.std, out=np.zeros_like(self.std), where=self.std > 0)
+        end, features = 0, len(self.mean)
+        for table in feature_chunks(self.sources, data, np.arange(len(data))):
+            missing = np.isnan(table)
+            table -= self.mean
+            table *= scale
+            table[missing] = 0.0
+            start, end = end, end + len(table)
+            encoded[start:end, :features] = table
+            encoded[start:end, features:] = missing[:, list(self.indicators)]
+        return torch.from_numpy(encoded)
 
     def state(self) -> dict[str, Any]:
         sources = [{"name": s.name, "kind": s.kind, "parts": list(s.parts)} for s in self.sources]
@@ -187,17 +192,33 @@ class NumberEncoder(Encoder):
         return cls(sources, state["mean"], state["std"], state["indicators"])
 
 
-def _moments(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation without NaN; (0, 0) for a feature without values; std 0 for a constant one."""
-    present = ~np.isnan(table)
-    count = np.maximum(present.sum(axis=0), 1)
-    filled = np.where(present, table, 0.0)
+def _moments(
+    chunks: Callable[[], Iterator[np.ndarray]], features: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean and standard deviation without NaN, and which features have NaN, in two passes over the chunks.
+
+    (0, 0) for a feature without values; std 0 for a constant one.
+    """
     # Divided by the largest value first: the squares of huge numbers would overflow.
-    largest = np.maximum(np.abs(filled).max(axis=0, initial=0.0), 1e-300)
-    mean = (filled / largest).sum(axis=0) / count
-    spread = np.where(present, filled / largest - mean, 0.0)
-    std = np.sqrt(np.square(spread).sum(axis=0) / count)
-    return mean * largest, np.where(std > 1e-14, std * largest, 0.0)
+    largest, count, rows = np.full(features, 1e-300), np.zeros(features), 0
+    for table in chunks():
+        largest = np.fmax(largest, np.nan_to_num(np.abs(table)).max(axis=0))
+        count += (~np.isnan(table)).sum(axis=0)
+        rows += len(table)
+    mean, squares, seen = np.zeros(features), np.zeros(features), np.zeros(features)
+    for table in chunks():
+        # Chan, Golub & LeVeque 1983: what the chunk adds to the sum of squared distances from the mean.
+        table /= largest
+        there = ~np.isnan(table)
+        fresh = there.sum(axis=0)
+        total = np.maximum(seen + fresh, 1)
+        own = np.where(there, table, 0.0).sum(axis=0) / np.maximum(fresh, 1)
+        squares += np.where(there, np.square(table - own), 0.0).sum(axis=0)
+        squares += np.square(own - mean) * seen * fresh / total
+        mean += (own - mean) * fresh / total
+        seen += fresh
+    std = np.sqrt(squares / np.maximum(count, 1))
+    return mean * largest, np.where(std > 1e-14, std * largest, 0.0), count < rows
 
 
 class CategoryEncoder(Encoder):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,9 @@ import numpy as np
 from orthogon.data.columns import CategoryColumn, Column, DateColumn, NumberColumn, TextColumn
 from orthogon.data.dataset import Dataset
 from orthogon.errors import DataError
+
+CHUNK = 1024
+"""Rows that are float64 at a time."""
 
 DATE_PARTS = ("days", "year", "month-sin", "month-cos", "weekday-sin", "weekday-cos", "hour-sin", "hour-cos")
 
@@ -65,20 +68,24 @@ def date_parts(values: np.ndarray) -> np.ndarray:
     return table
 
 
-def feature_table(sources: Sequence[Source], data: Dataset) -> np.ndarray:
-    """Float64 (n, features), NaN = missing; DataError on infinities and on columns that are not as they were."""
-    if not sources:
-        return np.empty((len(data), 0))
-    table = np.concatenate([_expanded(source, data.columns[source.name], data) for source in sources], axis=1)
-    if np.isinf(table).any():
-        names = [feature for source in sources for feature in source.features()]
-        row, feature = np.argwhere(np.isinf(table))[0]
-        raise DataError(
-            f"an infinite number in column {names[feature]!r}",
-            where=f"{data.name}: row {row} (id {data.ids[row]})",
-            remedy="Replace it by a number, or leave it empty to mark it as missing.",
-        )
-    return table
+def feature_chunks(sources: Sequence[Source], data: Dataset, rows: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows as float64 tables (at most CHUNK rows, features), NaN = missing: a whole one would not fit everywhere.
+
+    DataError on infinities and on columns that are not as they were.
+    """
+    for start in range(0, len(rows) if sources else 0, CHUNK):
+        chunk = rows[start : start + CHUNK]
+        table = np.concatenate(
+            [_expanded(source, data.columns[source.name].take(chunk), data) for source in sources], axis=1)
+        if np.isinf(table).any():
+            names = [feature for source in sources for feature in source.features()]
+            row, feature = np.argwhere(np.isinf(table))[0]
+            raise DataError(
+                f"an infinite number in column {names[feature]!r}",
+                where=f"{data.name}: row {chunk[row]} (id {data.ids[chunk[row]]})",
+                remedy="Replace it by a number, or leave it empty to mark it as missing.",
+            )
+        yield table
 
 
 def _expanded(source: Source, column: Column, data: Dataset) -> np.ndarray:
