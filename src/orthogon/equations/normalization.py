@@ -160,6 +160,7 @@ def instance_norm(
     Group norm with groups of one channel. Z: m×C×…. gamma, beta: C. Gradients: d_Z, d_gamma, d_beta.
     Row 9.13; Ulyanov et al. 2016, arXiv:1607.08022.
     """
+    _expect_units(Z, gamma, beta)
     return group_norm(Z, gamma, beta, groups=Z.shape[1], epsilon=epsilon)
 
 
