@@ -67,6 +67,12 @@ def test_dropout_draws_the_masks_that_torch_draws():
     assert not torch.allclose(one, model(*inputs))
 
 
+def test_dropout_of_the_inputs_comes_before_the_first_layer():
+    model = mlp(NUMBERS, hidden=(20,), input_dropout=0.4).double()
+    assert can_write_out(model)
+    assert_agree(model, (torch.randn(8, 5, dtype=torch.float64),), seed=5)
+
+
 def test_gradients_add_to_what_is_there():
     model = mlp(NUMBERS, hidden=(4,)).double()
     x = torch.randn(6, 5, dtype=torch.float64)

@@ -117,8 +117,27 @@ def test_initial_weights_keep_the_signal_size(name):
     assert 0.05 < x.square().mean().sqrt() < 5
 
 
-@pytest.mark.parametrize("options", [{"activation": "rellu"}, {"dropout": 1.0}, {"hidden": [0]}])
+@pytest.mark.parametrize("options", [{"activation": "rellu"}, {"dropout": 1.0}, {"hidden": [0]}, {"dropout": [0.1]},
+                                     {"dropout": [0.1, -0.1]}, {"input_dropout": 1.0}, {"initializer": "he_norml"}])
 def test_wrong_options_are_named(options):
     with pytest.raises(RecipeError) as caught:
         mlp(ModelSpec((NUMBERS,), 2), **options)
     assert "model.options" in str(caught.value)
+
+
+def test_each_layer_may_have_its_own_dropout_and_inputs_theirs():
+    net = mlp(ModelSpec((NUMBERS,), 2), hidden=[8, 6, 4], dropout=[0.1, 0.0, 0.3], input_dropout=0.2)
+    drops = [(at, layer.p) for at, layer in enumerate(net.hidden) if isinstance(layer, torch.nn.Dropout)]
+    assert drops == [(0, 0.2), (3, 0.1), (8, 0.3)]
+    same = mlp(ModelSpec((NUMBERS,), 2), hidden=[8, 6], dropout=0.4)
+    assert [layer.p for layer in same.hidden if isinstance(layer, torch.nn.Dropout)] == [0.4, 0.4]
+    assert not any("Dropout" in type(layer).__name__ for layer in mlp(ModelSpec((NUMBERS,), 2)).modules())
+
+
+def test_a_named_initializer_is_that_of_all_layers():
+    net = mlp(ModelSpec((NUMBERS,), 2), hidden=[8, 8], initializer="zeros")
+    assert all((value == 0).all() for value in net.parameters())
+    torch.manual_seed(0)
+    small = mlp(ModelSpec((InputSpec("number", (200,)),), 50), hidden=[300], initializer="small_random")
+    for layer in (small.hidden[0], small.output):
+        assert float(layer.weight.detach().std()) == pytest.approx(0.01, rel=0.03)

@@ -100,8 +100,9 @@ class ExplicitGradient:
         assert isinstance(model, MLP)  # noqa: S101 - can_write_out has looked
         self.flat = model.flat
         layers = _layers(model)
-        first = next(layer for layer in layers if isinstance(layer, nn.Linear))
-        self.parts = [_part(layer, layer is first) for layer in layers]
+        first = next(at for at, layer in enumerate(layers) if isinstance(layer, nn.Linear))
+        self.parts = [_part(layer, at == first) for at, layer in enumerate(layers)]
+        self.learnt = self.parts[first:]  # before them, dropout of the inputs has no gradient to pass on
 
     @torch.no_grad()
     def outputs(self, inputs: tuple[Tensor, ...]) -> Tensor:
@@ -114,7 +115,7 @@ class ExplicitGradient:
     @torch.no_grad()
     def backward(self, d: Tensor) -> None:
         """d: N×outputs, the gradient of the loss in the outputs."""
-        for part in reversed(self.parts):
+        for part in reversed(self.learnt):
             d = part.backward(d)
 
 

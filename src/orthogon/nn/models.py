@@ -94,58 +94,78 @@ def _flattener(item: InputSpec, embedding: int | None, one_hot: bool) -> tuple[n
 class MLP(nn.Module):
     """Fully connected layers over flat inputs. See `mlp`."""
 
-    def __init__(self, spec: ModelSpec, hidden: Sequence[int], activation: str, dropout: float, norm: str,
-                 norm_after: bool, embedding: int | None, one_hot: bool) -> None:
+    def __init__(self, spec: ModelSpec, hidden: Sequence[int] = (), activation: str = "relu",
+                 dropout: Sequence[float] = (), input_dropout: float = 0.0, norm: str = "none",
+                 norm_after: bool = False, initializer: str | None = None, embedding: int | None = None,
+                 one_hot: bool = False) -> None:
         super().__init__()
         self.flat = Flat(spec.inputs, embedding, one_hot)
-        layers: list[nn.Module] = []
-        width = self.flat.width
-        for size in hidden:
-            layers += _hidden_layer(width, size, activation, dropout, norm, norm_after)
+        width, layers = self.flat.width, _dropout(input_dropout, activation)
+        for size, rate in zip(hidden, dropout, strict=True):
+            layers += [*_hidden_layer(width, size, activation, norm, norm_after, initializer),
+                       *_dropout(rate, activation)]
             width = size
         self.hidden = nn.Sequential(*layers)
         self.output = nn.Linear(width, spec.outputs)
-        initialize_output(self.output)
+        if initializer is None:
+            initialize_output(self.output)
+        else:
+            initialize(self.output, scheme=initializer)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return self.output(self.hidden(self.flat(*inputs)))
 
 
-def _hidden_layer(width: int, size: int, activation: str, dropout: float, norm: str,
-                  norm_after: bool) -> list[nn.Module]:
+def _dropout(rate: float, activation: str) -> list[nn.Module]:
+    """Alpha dropout around SELU, whose mean and variance it keeps; inverted dropout (row 5.05) elsewhere."""
+    if not rate:
+        return []
+    return [nn.AlphaDropout(rate) if activation == "selu" else nn.Dropout(rate)]
+
+
+def _hidden_layer(width: int, size: int, activation: str, norm: str, norm_after: bool,
+                  initializer: str | None) -> list[nn.Module]:
     bias = norm_after or norm not in MAKES_BIAS_REDUNDANT
     linear = CosineLinear(width, size, bias, gain=True) if norm == "cosine" else nn.Linear(width, size, bias)
-    initialize(linear, followed_by=activation)
+    initialize(linear, followed_by=activation, scheme=initializer)
     if norm == "weight":
         weight_norm(linear)
     activate = [make_activation(activation)]
     if norm not in _WITHOUT_LAYER:
         activate.insert(1 if norm_after else 0, make_norm(norm, size))
-    drop = [nn.AlphaDropout(dropout) if activation == "selu" else nn.Dropout(dropout)] if dropout else []
-    return [linear, *activate, *drop]
+    return [linear, *activate]
 
 
 def linear(spec: ModelSpec) -> nn.Module:
     """Logistic, softmax or linear regression: one layer over flat inputs, categories one-hot."""
-    return MLP(spec, (), "identity", 0.0, "none", False, None, one_hot=True)
+    return MLP(spec, one_hot=True)
 
 
-def mlp(spec: ModelSpec, hidden: Sequence[int] = (256, 128), activation: str = "relu", dropout: float = 0.0,
-        norm: str = "none", norm_after: bool = False, embedding: int | None = None) -> nn.Module:
+def mlp(spec: ModelSpec, hidden: Sequence[int] = (256, 128), activation: str = "relu",
+        dropout: float | Sequence[float] = 0.0, input_dropout: float = 0.0, norm: str = "none",
+        norm_after: bool = False, initializer: str | None = None, embedding: int | None = None) -> nn.Module:
     """Fully connected layers; pictures are flattened, categories embedded.
 
     hidden: sizes of the hidden layers. activation: a name (relu, leaky_relu, tanh, sigmoid, gelu, selu, …).
-    dropout: share of activations left out in training. norm: none, batch, layer, group, streaming;
+    dropout: share of the hidden units left out in training; one number, or one for each hidden layer (row 5.04).
+    input_dropout: share of the inputs left out (row 5.08). With selu both are alpha dropout (row 2.05, E86).
+    initializer: a name (zeros, small_random, lecun_normal, glorot_uniform, he_normal, …) for all layers; left out: what
+    suits the activation, and small weights in the last layer. norm: none, batch, layer, group, streaming;
     or of the weights: weight, cosine. norm_after: after each activation instead of before it (rows 9.03, 35.05).
     embedding: width of every category's embedding; left out: min(50, (codes + 1) // 2).
     """
-    if not 0 <= dropout < 1:
-        raise RecipeError(f"dropout is a share from 0 to below 1; got {dropout}", where="model.options.dropout")
+    rates = list(dropout) if isinstance(dropout, Sequence) else [dropout] * len(hidden)
+    if len(rates) != len(hidden):
+        raise RecipeError(f"{len(rates)} rates for {len(hidden)} hidden layers", where="model.options.dropout",
+                          remedy="Give one number for all of them, or one for each.")
+    for name, rate in [*(("dropout", rate) for rate in rates), ("input_dropout", input_dropout)]:
+        if not 0 <= rate < 1:
+            raise RecipeError(f"{name} is a share from 0 to below 1; got {rate}", where=f"model.options.{name}")
     if any(int(size) < 1 for size in hidden):
         raise RecipeError(f"hidden sizes are at least 1; got {list(hidden)}", where="model.options.hidden")
     _check_norm(norm, norm_after)
-    return MLP(spec, [int(size) for size in hidden], activation, float(dropout), norm, norm_after, embedding,
-               one_hot=False)
+    return MLP(spec, [int(size) for size in hidden], activation, rates, input_dropout, norm, norm_after, initializer,
+               embedding)
 
 
 def _check_norm(norm: str, norm_after: bool) -> None:

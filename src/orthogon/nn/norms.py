@@ -19,11 +19,14 @@ from collections.abc import Callable
 from math import gcd
 
 from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from orthogon.errors import RecipeError, nearest
 from orthogon.nn.streaming_norm import StreamingNorm
 
 CHANNELS_PER_GROUP = 16
+NORM_LAYERS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, StreamingNorm)
+"""The modules that bring activations to a mean or size; _NormBase is batch and instance norm."""
 MAKES_BIAS_REDUNDANT = ("batch", "instance", "streaming")
 """They subtract each feature's own mean, and with it any bias added just before (row 9.02)."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from orthogon.nn.losses import regression_errors
 from orthogon.tasks.classify import Classify
 from orthogon.tasks.multilabel import THRESHOLD, MultiLabel
 from orthogon.tasks.regress import Regress
@@ -44,7 +43,7 @@ def regress_results(task: Regress, rows: np.ndarray, values: np.ndarray) -> dict
     """values: (n, d), in the unit of the target."""
     target = task.targets(rows)
     scaled = [torch.from_numpy((table.reshape(len(rows), -1) - task.mean) / task.std) for table in (values, target)]
-    loss = regression_errors(scaled[0], scaled[1], task.settings.loss).mean(1).numpy()
+    loss = task.errors(scaled[0], scaled[1]).mean(1).numpy()
     return _finished(task, rows, {
         "prediction": values.reshape(target.shape).astype(np.float32), "loss": loss.astype(np.float32),
     })

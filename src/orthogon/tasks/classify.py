@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from orthogon.data.columns import CategoryColumn
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.errors import DataError, RecipeError, nearest
+from orthogon.nn.loss_gradients import softmax_cross_entropy
+from orthogon.nn.losses import squared_hinge, squared_hinge_probabilities
 from orthogon.tasks.checks import check_labels
 from orthogon.tasks.infer import as_category, is_soft, soft_labels
 from orthogon.tasks.supervised import Supervised
@@ -23,8 +25,10 @@ class Classify(Supervised):
     """The target is a category, or, for soft labels, a block of probabilities that sum to 1 (one per class).
 
     classes: the levels that occur in the train rows, in the order of the column.
-    The loss is Σ w·cross-entropy / Σ w, w = example weight × class weight, labels smoothed as the recipe says. In
+    The loss is Σ w·cross-entropy / Σ w, w = example weight × class weight, labels smoothed as the recipe says; with
+    `task.loss` "squared_hinge" it is that of a linear SVM, one class against the rest, in place of cross-entropy. In
     results, "loss" is −log of the probability of the true label, unweighted and unsmoothed: what cross-entropy means.
+    Probabilities are those of softmax, or what `squared_hinge_probabilities` reads from the scores of an SVM.
     A label that training has not seen has code −1: prediction works, `targets` refuses.
     """
 
@@ -32,6 +36,7 @@ class Classify(Supervised):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.loss_name = self._chosen_loss(("cross_entropy", "squared_hinge"))
         self._classes: tuple[str, ...] = ()
         self._train_share: np.ndarray = np.empty(0)
         self._class_weights: list[float] | None = None
@@ -113,21 +118,38 @@ class Classify(Supervised):
         return torch.where(target >= 0, weights[target.clamp(min=0)], 0.0)
 
     def loss(self, model: nn.Module, batch: Batch, carried: Any = None) -> Loss:
-        logits = model(*batch.inputs).float()
+        logits = self._outputs_of(model, batch)
         smoothing = self.settings.label_smoothing
+        if self.loss_name == "squared_hinge":
+            total = squared_hinge(logits, self._shares(batch.target, logits), batch.weight).sum
+            return Loss((Part("loss", 1.0, total, self.counts(batch)["loss"]),))
         if batch.weight is None:
             total = F.cross_entropy(logits, batch.target, reduction="sum", label_smoothing=smoothing)
             return Loss((Part("loss", 1.0, total, float(len(batch.rows))),))
         each = F.cross_entropy(logits, batch.target, reduction="none", label_smoothing=smoothing)
-        return Loss((Part("loss", 1.0, torch.dot(each, batch.weight), float(batch.weight.sum())),))
+        return Loss((Part("loss", 1.0, torch.dot(each, batch.weight.to(each.dtype)), float(batch.weight.sum())),))
+
+    def _shares(self, target: Tensor, like: Tensor) -> Tensor:
+        """The target as probabilities (n, K), smoothed as the recipe says, in the type of the outputs."""
+        shares = (target if self._soft else F.one_hot(target, len(self._classes))).to(like.dtype)
+        smoothing = self.settings.label_smoothing
+        return shares * (1 - smoothing) + smoothing / len(self._classes)
+
+    def output_gradient(self, outputs: Tensor, batch: Batch) -> tuple[Part, Tensor] | None:
+        if self.loss_name != "cross_entropy":
+            return None
+        total, gradient = softmax_cross_entropy(outputs, batch.target, batch.weight, self.settings.label_smoothing)
+        return Part("loss", 1.0, total, self.counts(batch)["loss"]), gradient
 
     def results(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """prediction int64 (n,), probabilities (n, K); with a target also loss (n,) and score (n,), 1 = right.
 
         Both are NaN where the label is not known. Of soft labels the likeliest class is the right one.
         """
-        logged = F.log_softmax(model(*batch.inputs).float(), dim=1)
-        found = {"prediction": logged.argmax(1), "probabilities": logged.exp()}
+        outputs = model(*batch.inputs).float()
+        svm = self.loss_name == "squared_hinge"
+        logged = squared_hinge_probabilities(outputs).log() if svm else F.log_softmax(outputs, dim=1)
+        found = {"prediction": outputs.argmax(1), "probabilities": logged.exp()}
         if batch.target is not None:
             found["loss"], found["score"] = self._judged(logged, found["prediction"], batch.target)
         return self._with_weight(found, batch)

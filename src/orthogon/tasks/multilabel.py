@@ -35,6 +35,7 @@ class MultiLabel(Supervised):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._chosen_loss(("binary_cross_entropy",))
         self._classes: tuple[str, ...] = ()
         self._train_share = np.empty(0)
         self._side_weights: np.ndarray | None = None

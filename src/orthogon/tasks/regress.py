@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from orthogon.data.columns import NumberColumn
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.errors import DataError
-from orthogon.nn.losses import regression_errors
+from orthogon.nn.loss_gradients import squared_error
+from orthogon.nn.losses import REGRESSION, regression_errors
 from orthogon.tasks.checks import check_numbers
 from orthogon.tasks.infer import as_numbers
 from orthogon.tasks.supervised import Supervised
@@ -24,13 +25,15 @@ class Regress(Supervised):
 
     The network learns the target standardised by the mean and standard deviation of the train rows; results and targets
     are in the unit of the column. The loss, in training and in results, is on the standardised scale, the mean over the
-    d outputs: 1 is what always answering the mean costs under "squared". There is no score.
+    d outputs: 1 is what always answering the mean costs under "squared". There is no score. "robust" has the fixed
+    shape `task.robust_shape`; to learn it, train with orthogon.nn.robust_loss.AdaptiveRobustLoss in a loop of your own.
     """
 
     name = "regress"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.loss_name = self._chosen_loss(REGRESSION)
         self.mean, self.std = np.zeros(1), np.ones(1)
         self.names: tuple[str, ...] = ()
         self._single = True
@@ -74,12 +77,25 @@ class Regress(Supervised):
     def _outputs(self) -> int:
         return len(self.mean)
 
+    def errors(self, output: Tensor, target: Tensor) -> Tensor:
+        """The loss of each output, elementwise, both on the standardised scale."""
+        return regression_errors(output, target, self.loss_name, self.settings.robust_shape)
+
     def loss(self, model: nn.Module, batch: Batch, carried: Any = None) -> Loss:
-        errors = regression_errors(model(*batch.inputs).float(), batch.target, self.settings.loss)
+        output = self._outputs_of(model, batch)
+        errors = self.errors(output, batch.target.to(output.dtype))
         if batch.weight is None:
             return Loss((Part("loss", 1.0, errors.sum() / len(self.mean), float(len(batch.rows))),))
-        total = torch.dot(errors.mean(1), batch.weight)
+        total = torch.dot(errors.mean(1), batch.weight.to(errors.dtype))
         return Loss((Part("loss", 1.0, total, float(batch.weight.sum())),))
+
+    def output_gradient(self, outputs: Tensor, batch: Batch) -> tuple[Part, Tensor] | None:
+        if self.loss_name != "squared":
+            return None
+        share = 1 / len(self.mean)
+        weight = share if batch.weight is None else batch.weight.unsqueeze(1) * share
+        total, gradient = squared_error(outputs, batch.target, weight)
+        return Part("loss", 1.0, total, self.counts(batch)["loss"]), gradient
 
     def results(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """prediction (n,) or (n, d) in the unit of the target; with a target also loss (n,), NaN where missing."""
@@ -88,7 +104,7 @@ class Regress(Supervised):
         prediction = output * std + mean
         found = {"prediction": prediction.squeeze(1) if self._single else prediction}
         if batch.target is not None:
-            found["loss"] = regression_errors(output, batch.target, self.settings.loss).mean(1)
+            found["loss"] = self.errors(output, batch.target).mean(1)
         return self._with_weight(found, batch)
 
     def targets(self, rows: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.encode import unused_inputs
-from orthogon.errors import DataError, RecipeError
+from orthogon.errors import DataError, RecipeError, nearest
 from orthogon.nn.spec import ModelSpec
 from orthogon.tasks.inputs import Inputs
 from orthogon.train.randomness import Draw
@@ -34,6 +34,13 @@ class Supervised(Task):
         self._loss_weight: Tensor | None = None
         self._example_weight: Tensor | None = None
         self._on_cpu = True
+
+    def _chosen_loss(self, known: tuple[str, ...]) -> str:
+        """The recipe's `task.loss`, by default the first one known; RecipeError where this task has no such loss."""
+        name = self.settings.loss or known[0]
+        if name not in known:
+            raise RecipeError(f"{self.name} has no loss {name!r}", where="task.loss", remedy=nearest(name, known))
+        return name
 
     # What each task fills in.
 
