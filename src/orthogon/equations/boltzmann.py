@@ -15,7 +15,7 @@ from orthogon.equations._shapes import Floats, expect_shape
 from orthogon.equations.activations import sigmoid, softplus
 
 Cache = tuple[Any, ...]
-MOST_UNITS_TO_ENUMERATE = 20
+MOST_UNITS_TO_ENUMERATE = 16
 
 
 def energy(v: Floats, h: Floats, W: Floats, b: Floats, c: Floats) -> Floats:
@@ -124,7 +124,7 @@ def log_partition(W: Floats, b: Floats, c: Floats) -> float:
 
         Z = Σ_v Σ_h exp(−E(v, h)) = Σ_v exp(−F(v))
 
-    ValueError beyond 20 visible units. Row 23.08.
+    ValueError beyond 16 visible units. Row 23.08.
     """
     if len(b) > MOST_UNITS_TO_ENUMERATE:
         raise ValueError(f"2^{len(b)} states are too many to count, expected at most {MOST_UNITS_TO_ENUMERATE} units")

@@ -25,7 +25,9 @@ def output_size(n: int, f: int, stride: int = 1, padding: int = 0) -> int:
     Rounded down, divided by s and not by s + 1 (rows 16.03, 16.04, E24, E30).
     """
     if f < 1 or stride < 1 or padding < 0:
-        raise ValueError(f"filter {f}, stride {stride}, padding {padding}: expected filter, stride >= 1, padding >= 0")
+        raise ValueError(
+            f"filter {f}, stride {stride}, padding {padding}: expected filter >= 1, stride >= 1, padding >= 0"
+        )
     if n + 2 * padding < f:
         raise ValueError(f"a filter of {f} does not fit into {n} + 2·{padding}: pad more, or take a smaller filter")
     return (n + 2 * padding - f) // stride + 1

@@ -184,6 +184,7 @@ def unroll(
     step, step_backward = CELLS[cell]
     present = np.ones(x.shape[:2], dtype=bool) if mask is None else mask
     expect_shape("mask", present, x.shape[:2], "an entry per example and step of time")
+    x = np.where(present[..., None], x, 0.0)  # what stands after the end may be anything, NaN too
     states, caches = [], []
     for t in range(x.shape[1]):
         after, cache = step(x[:, t], state, *parameters)
