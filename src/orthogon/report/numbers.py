@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite, log10
 from typing import Any
 
-from orthogon.report import facts, progress
+from orthogon.report import facts, health, progress
 from orthogon.report.examples import choose, confused
 from orthogon.report.view import View
 from orthogon.train.run import Run
@@ -17,8 +17,9 @@ FIGURES, MOST_POINTS, MOST_CELLS = 6, 400, 100
 def numbers(run: Run) -> dict[str, Any]:
     """All numbers of the run's report as plain JSON values, to six figures; parts that a run lacks are left out.
 
-    Keys: those of result.json; "splits" and "baseline" also where the run has not ended; "curves", "classes"
-    (figures per class), "confusion", "calibration", "residuals" and "shown" (ids of the examples) of `main`.
+    Keys: those of result.json; "splits" and "baseline" also where the run has not ended; "curves"; "health"
+    (of the layers at the recorded steps); "classes" (figures per class), "confusion", "calibration", "residuals" and
+    "shown" (ids of the examples) of `main`.
     """
     return of_view(View(run))
 
@@ -27,7 +28,8 @@ def of_view(view: View) -> dict[str, Any]:
     """`numbers` of a view that has been read already."""
     found: dict[str, Any] = {
         "format": FORMAT, "name": view.run.name, **view.result, "metric": view.metric, "main": view.main,
-        "splits": view.splits, "baseline": view.baselines, "curves": _curves(view), **_details(view),
+        "splits": view.splits, "baseline": view.baselines, "curves": _curves(view),
+        "health": health.numbers(view), **_details(view),
     }
     return _rounded({key: value for key, value in found.items() if value not in (None, {}, [], "")})
 

@@ -38,6 +38,11 @@ class View:
     def metrics(self) -> list[dict[str, Any]]:
         return self.run.metrics()
 
+    @property
+    def health(self) -> list[dict[str, Any]]:
+        """The health records of the run, without those of its folds."""
+        return [line for line in self.metrics if line.get("event") == "health" and line.get("layers")]
+
     @cached_property
     def shown(self) -> dict[str, dict[str, Any]]:
         """id -> picture and record of the examples that were kept for showing."""

@@ -103,7 +103,7 @@ def _judged(check: Check, records: Records) -> HealthFinding | None:
     layer = (min if check.least else max)(layers, key=lambda name: list(seen[name].values())[-1])
     steps, value = list(seen[layer]), list(seen[layer].values())[-1]
     when = f"at step {steps[0]:,}" if len(steps) == 1 else f"from step {steps[0]:,} to {steps[-1]:,}"
-    more = f"; {len(layers) - 1} of the other {len(records[-1]['layers']) - 1} layers likewise" if layers[1:] else ""
+    more = f"; {len(layers) - 1} of the other {len(records[-1]['layers']) - 1} likewise" if layers[1:] else ""
     return HealthFinding(check.kind, layer, layers, steps[0], steps[-1], value,
                          f"{check.say(layer, value)} ({when}{more})", check.remedy(records, layer))
 
@@ -176,13 +176,13 @@ def _is_recurrent(records: Records, layer: str) -> bool:
     return kinds[layer].startswith(("RNN", "LSTM", "GRU"))
 
 
-def _cures(first: str, *more: str) -> str:
-    return f"{first[:1].upper()}{first[1:]}" + "".join(f"; {each}" for each in more) + "."
+def _cures(*cures: str) -> str:
+    return f"Cures, the likeliest first: {'; '.join(cures)}."
 
 
 def _against_vanishing(records: Records, layer: str) -> str:
     if _is_recurrent(records, layer):
-        return "The commonest trouble of recurrent nets: " + _cures("gates (LSTM or GRU)", "shorter sequences").lower()
+        return "This is the commonest trouble of recurrent nets. " + _cures("gates (LSTM or GRU)", "shorter sequences")
     bounded = any(_column(record, "saturated") for record in records)
     return _cures(*(["relu in place of tanh and sigmoid"] if bounded else []), "batch or layer norm",
                   "initial weights that suit the activation", "connections that skip layers")
@@ -218,26 +218,26 @@ def _against_drift(_records: Records, _layer: str) -> str:
 
 def _say_exploding(layer: str, value: float) -> str:
     said = "is not finite" if value == inf else f"is {value:,.0f} times as long as its weights"
-    return f"the gradient of {layer} {said}"
+    return f"the gradient of layer {layer} {said}"
 
 
 def _say_dead(layer: str, value: float) -> str:
-    return f"{100 * value:.0f} % of the rectified units after {layer} are zero for every example"
+    return f"{100 * value:.0f} % of the rectified units after layer {layer} are zero for every example"
 
 
 def _say_saturated(layer: str, value: float) -> str:
-    return f"{100 * value:.0f} % of the outputs after {layer} lie at the ends of tanh or sigmoid"
+    return f"{100 * value:.0f} % of the outputs after layer {layer} lie at the ends of tanh or sigmoid"
 
 
 def _say_vanishing(layer: str, value: float) -> str:
     said = f"is {value:.1g} times that of a later layer, both relative to their weights" if value else \
         "is zero, that of later layers is not"
-    return f"the gradient of {layer} {said}"
+    return f"the gradient of layer {layer} {said}"
 
 
 def _say_drift(layer: str, value: float) -> str:
     times = f"{value:,.0f}" if value > 1 else f"{value:.1g}"
-    return f"what enters {layer} varies {times} times as much as what enters the second layer"
+    return f"what enters layer {layer} varies {times} times as much as what enters the second"
 
 
 CHECKS = (
