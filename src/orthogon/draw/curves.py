@@ -53,7 +53,7 @@ def curves(
     with canvas(title, height, left=58, right=max(20, right), top=30 if y_label else 12, bottom=46) as made:
         for number, columns in enumerate(lines.values()):
             _draw(made.axes, number, columns)
-        _scale(made.axes, log, log_x)
+        axis_scale(made.axes, log, log_x)
         axis_titles(made.axes, x_label, y_label)
         _end_names(made, names, list(lines.values()), height)
     return made.svg
@@ -91,7 +91,8 @@ def _draw(axes: Any, number: int, columns: Floats) -> None:
     axes.plot(columns[0], columns[1], color=color, linestyle=dash, marker=marker)
 
 
-def _scale(axes: Any, log: bool, log_x: bool) -> None:
+def axis_scale(axes: Any, log: bool, log_x: bool) -> None:
+    """Ticks and grid, on logarithmic axes where asked."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
     for axis, chosen in ((axes.yaxis, log), (axes.xaxis, log_x)):
