@@ -78,11 +78,12 @@ class Check:
     lasting: bool = True
 
 
-def health_findings(records: Records) -> list[HealthFinding]:
-    """What the records say is wrong; nothing for a healthy net, and nothing without records.
+def health_findings(lines: Records) -> list[HealthFinding]:
+    """What the health records say is wrong; nothing for a healthy net, and nothing without records.
 
-    records: the lines of metrics.jsonl whose event is "health", in their order.
+    lines: of metrics.jsonl (`Run.metrics`), of which those count whose event is "health".
     """
+    records = [line for line in lines if line.get("event") == "health"]
     found = {check.kind: finding for check in CHECKS if (finding := _judged(check, records))}
     explained = {kind for cause, kinds in CONSEQUENCES.items() if cause in found for kind in kinds}
     return [finding for kind, finding in found.items() if kind not in explained]

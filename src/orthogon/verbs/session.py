@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ from torch import nn
 
 from orthogon.data.columns import ImageColumn
 from orthogon.data.dataset import Dataset
+from orthogon.errors import Diverged
 from orthogon.report.examples import store_examples
 from orthogon.report.report import write as write_report
 from orthogon.serve.bundle import write_bundle
 from orthogon.stats.estimate import Estimate
+from orthogon.strategy.health import health_findings
 from orthogon.train.compute import sentence
 from orthogon.train.evaluate import as_rows, evaluate
 from orthogon.train.fit import Fitted, Plan, fit, plan
@@ -96,8 +99,11 @@ class Session:
         run: Run | None = None,
     ) -> Fitted:
         watching = [*progress(self.quiet or not ranks.first, noun), *self.observers]
-        return fit(chosen, task, prepared.data, rows, dev, run=run or self.run, observers=watching, ranks=ranks,
-                   model=self.module)
+        try:
+            return fit(chosen, task, prepared.data, rows, dev, run=run or self.run, observers=watching, ranks=ranks,
+                       model=self.module)
+        except Diverged as error:
+            raise diverged(error, run or self.run) from None
 
     def _baselines(
         self, task: Task, prepared: Prepared, rows: np.ndarray, parts: dict[str, np.ndarray],
@@ -169,6 +175,7 @@ class Session:
         names = list(dict.fromkeys(each["baseline"] for each in comparisons))
         baseline = {name: assess.summary(run, name) for name in names}
         said = verdict(metric, splits, comparisons, noun)
+        health = health_findings(run.metrics())
         result = {
             "run": str(run.path), "name": run.name, "task": task.name, "metric": metric,
             "seconds": round(time.monotonic() - self.started, 3),
@@ -183,6 +190,7 @@ class Session:
             "test": {"sentence": about_test},
             "speed": speed(fitted),
             "findings": [vars(finding) for finding in (*prepared.data.findings, *task.check(prepared.data))],
+            "health": {"findings": [vars(finding) for finding in health]},
         }
         run.write_json("result.json", result)
         if "dev" in splits or "test" in splits:
@@ -193,6 +201,8 @@ class Session:
         report = write_report(run)
         heading = "error" if metric == "accuracy" else metric
         self.console.table(score_rows(metric, splits, baseline, about_test), heading=heading)
+        for finding in health:
+            self.console.line("health", f"{finding.kind}: {finding.what}. {finding.remedy}")
         self.console.line("verdict", said)
         self.console.line("report", str(report))
         self.console.line("next", _next(run, prepared, result))
@@ -216,6 +226,15 @@ class Session:
         for finding in prepared.data.findings:
             where = f" ({finding.where})" if finding.where else ""
             self.console.line(finding.severity, f"{finding.what}{where}. {finding.remedy}".strip())
+
+
+def diverged(error: Diverged, run: Run) -> Diverged:
+    """The error with what the health records say of the steps before it."""
+    lines = run.metrics()
+    broke = max((line["step"] for line in lines if line["event"] == "diverged"), default=inf)
+    found = health_findings([line for line in lines if line["step"] < broke])
+    seen = "; ".join(f"{each.kind}: {each.what}" for each in found)
+    return Diverged(error.what, where=error.where, remedy=f"{error.remedy} Seen before it: {seen}.") if seen else error
 
 
 def _next(run: Run, prepared: Prepared, result: dict[str, Any]) -> str:
