@@ -45,11 +45,12 @@ class AdaMod(Elementwise):
         torch._foreach_lerp_(average, gradients, 1 - beta1)
         torch._foreach_mul_(square, beta2)
         torch._foreach_addcmul_(square, gradients, gradients, 1 - beta2)
+        # α / (√(S/c) + ε) = α√c / (√S + ε√c); a step back (Backstitch) has a negative α: its size is what is bounded
+        root = math.sqrt(1 - beta2**age)
         rates = torch._foreach_sqrt(square)
-        torch._foreach_mul_(rates, (1 - beta2**age) ** -0.5)
-        torch._foreach_add_(rates, group["eps"])
+        torch._foreach_add_(rates, group["eps"] * root)
         torch._foreach_reciprocal_(rates)
-        torch._foreach_mul_(rates, abs(lr))  # a step back (Backstitch) has a negative rate; its size is what is bounded
+        torch._foreach_mul_(rates, abs(lr) * root)
         torch._foreach_lerp_(bound, rates, 1 - beta3)
         torch._foreach_minimum_(rates, bound)
         torch._foreach_addcmul_(parameters, rates, average, -math.copysign(1, lr) / (1 - beta1**age))

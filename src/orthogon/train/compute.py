@@ -21,7 +21,7 @@ THREADS_FROM = 200_000_000
 BF16_FROM = 500_000_000
 # From so many tensors on, of so many numbers on average, an optimizer saves more by moving them as one than it costs
 # to zero their gradients and add to them (same machine; on a GPU a fused optimizer takes them all at once anyway).
-FLAT_FROM, FLAT_NUMBERS = 16, 10_000
+FLAT_FROM, FLAT_NUMBERS = 16, 4_000
 
 
 @dataclass(frozen=True)
