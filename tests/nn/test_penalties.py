@@ -41,6 +41,7 @@ def test_e6_l2_is_the_sum_of_squares_and_l1_that_of_absolute_values():
     for found, (of_l2, of_l1) in zip(torch.autograd.grad(given, weights), wanted):
         np.testing.assert_allclose(found.numpy(), of_l2 + of_l1, rtol=1e-12)
     assert float(penalty(weights).detach()) == 0
+    assert float(penalty([], l1=1.0, l2=1.0)) == 0
 
 
 def test_e56_the_gradient_of_the_penalty_is_added_to_that_of_the_cost_and_activations_stay():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from orthogon.nn.norms import NORM_LAYERS
@@ -24,8 +25,8 @@ def penalty(weights: Sequence[Tensor], l1: float = 0.0, l2: float = 0.0) -> Tens
     """
     _check(l1, "l1")
     _check(l2, "l2")
-    absolute = torch.stack([each.abs().sum() for each in weights]).sum()
-    squared = torch.stack([each.square().sum() for each in weights]).sum()
+    absolute = sum((each.abs().sum() for each in weights), start=torch.zeros(()))
+    squared = sum((each.square().sum() for each in weights), start=torch.zeros(()))
     return l1 * absolute + l2 / 2 * squared
 
 
@@ -34,9 +35,7 @@ def add_l2_gradient(weights: Sequence[nn.Parameter], l2: float) -> None:
     """Add l2·w, the gradient of l2/2·Σw², to the gradients, also to those that are None (row 5.01)."""
     _check(l2, "l2")
     for each in weights:
-        if each.grad is None:
-            each.grad = torch.zeros_like(each)
-    torch._foreach_add_([each.grad for each in weights], list(weights), alpha=l2)  # type: ignore[arg-type]
+        each.grad = l2 * each if each.grad is None else each.grad.add_(each, alpha=l2)
 
 
 @torch.no_grad()
@@ -48,12 +47,8 @@ def soft_threshold(weights: Sequence[Tensor], amount: float) -> None:
     it descends on the same cost. ValueError where amount is below 0.
     """
     _check(amount, "amount")
-    sizes = torch._foreach_abs(list(weights))
-    torch._foreach_sub_(sizes, amount)
-    torch._foreach_clamp_min_(sizes, 0.0)
-    signs = torch._foreach_sign(list(weights))
-    torch._foreach_mul_(signs, sizes)
-    torch._foreach_copy_(list(weights), signs)
+    for each in weights:
+        each.copy_(F.softshrink(each, amount))
 
 
 def _check(value: float, name: str) -> None:
