@@ -88,6 +88,18 @@ def test_gradients_add_to_what_is_there():
         whole = gradients
 
 
+def test_gradients_are_written_over_those_there_where_that_is_asked_for():
+    model = mlp(NUMBERS, hidden=(4,)).double()
+    x = torch.randn(6, 5, dtype=torch.float64)
+    equations = ExplicitGradient(model)
+    equations.backward(equations.outputs((x,)), add=False)
+    first = [(p.grad, p.grad.clone()) for p in model.parameters()]
+    equations.backward(equations.outputs((x,)), add=False)
+    for parameter, (tensor, value) in zip(model.parameters(), first):
+        assert parameter.grad is tensor
+        assert torch.equal(tensor, value)
+
+
 def test_frozen_parameters_get_no_gradient():
     model = mlp(NUMBERS, hidden=(4,))
     model.hidden[0].weight.requires_grad_(False)

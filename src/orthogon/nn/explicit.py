@@ -39,7 +39,7 @@ class _Part(ABC):
     def forward(self, a: Tensor) -> Tensor: ...
 
     @abstractmethod
-    def backward(self, d: Tensor) -> Tensor: ...
+    def backward(self, d: Tensor, add: bool) -> Tensor: ...
 
 
 class _Dense(_Part):
@@ -50,13 +50,13 @@ class _Dense(_Part):
         self.a = a
         return F.linear(a, self.weight, self.bias)
 
-    def backward(self, d: Tensor) -> Tensor:
-        weight, bias = self.weight, self.bias
-        if weight.requires_grad:
-            weight.grad = d.t().mm(self.a) if weight.grad is None else weight.grad.addmm_(d.t(), self.a)
-        if bias is not None and bias.requires_grad:
-            bias.grad = d.sum(0) if bias.grad is None else bias.grad.add_(d.sum(0))
-        return d if self.first else d.mm(weight)  # nobody asks for the gradient of the data
+    def backward(self, d: Tensor, add: bool) -> Tensor:
+        if self.weight.requires_grad:
+            _gradient_of(self.weight).addmm_(d.t(), self.a, beta=1 if add else 0)
+        if self.bias is not None and self.bias.requires_grad:
+            gradient = _gradient_of(self.bias)
+            gradient.add_(d.sum(0)) if add else torch.sum(d, 0, out=gradient)
+        return d if self.first else d.mm(self.weight)  # nobody asks for the gradient of the data
 
 
 class _Activation(_Part):
@@ -67,7 +67,7 @@ class _Activation(_Part):
         self.z, self.a = a, self.module.forward(a)
         return self.a
 
-    def backward(self, d: Tensor) -> Tensor:
+    def backward(self, d: Tensor, add: bool) -> Tensor:
         return self.slope(self.module, d, self.z, self.a)
 
 
@@ -81,7 +81,7 @@ class _Dropout(_Part):
         self.mask = torch.empty_like(a).bernoulli_(self.keep).div_(self.keep)
         return a * self.mask
 
-    def backward(self, d: Tensor) -> Tensor:
+    def backward(self, d: Tensor, add: bool) -> Tensor:
         return d * self.mask
 
 
@@ -89,8 +89,8 @@ class ExplicitGradient:
     """Forward and backward pass of an `MLP` in training mode.
 
     outputs(inputs) gives what the model gives; backward(d) takes the gradient of the loss in those outputs and leaves
-    the gradients of the parameters in `.grad`, added to what stands there. ValueError where the model has a layer whose
-    gradient is not written out (`can_write_out` says so before).
+    the gradients of the parameters in `.grad`, in the tensors that stand there where there are some. ValueError where
+    the model has a layer whose gradient is not written out (`can_write_out` says so before).
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -113,10 +113,17 @@ class ExplicitGradient:
         return a
 
     @torch.no_grad()
-    def backward(self, d: Tensor) -> None:
-        """d: N×outputs, the gradient of the loss in the outputs."""
+    def backward(self, d: Tensor, add: bool = True) -> None:
+        """d: N×outputs, the gradient of the loss in the outputs. add: to the gradients there; False: in their place."""
         for part in reversed(self.learnt):
-            d = part.backward(d)
+            d = part.backward(d, add)
+
+
+def _gradient_of(parameter: Tensor) -> Tensor:
+    """The tensor that holds the gradient of the parameter; made where there is none yet."""
+    if parameter.grad is None:
+        parameter.grad = torch.zeros_like(parameter)
+    return parameter.grad
 
 
 def can_write_out(model: nn.Module) -> bool:

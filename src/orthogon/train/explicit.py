@@ -32,6 +32,10 @@ class ExplicitStep(GradientStep):
     def __init__(self, task: Task, model: nn.Module, *rest: Any) -> None:
         super().__init__(task, model, *rest)
         self.equations = ExplicitGradient(self.plain)
+        self.begun = False
+
+    def clear_gradient(self) -> None:
+        self.begun = False  # the next gradient is written over the last one
 
     def _add_gradient(
         self, batch: Batch, counts: dict[str, float] | None = None, factor: float = 1.0
@@ -40,7 +44,8 @@ class ExplicitStep(GradientStep):
         assert found is not None  # noqa: S101 - `resolve_explicit` has looked
         part, gradient = found
         scale = factor * part.weight / max(counts[part.name] if counts else part.count, 1e-12)
-        self.equations.backward(gradient.mul_(scale))
+        self.equations.backward(gradient.mul_(scale), add=self.begun)
+        self.begun = True
         return part.sum * scale, None
 
 

@@ -13,6 +13,7 @@ from orthogon import registry
 from orthogon.errors import RecipeError
 from orthogon.optim.average import WeightAverage
 from orthogon.optim.backstitch import Backstitch
+from orthogon.optim.direct import direct_step
 from orthogon.optim.flat import FlatParameters
 from orthogon.optim.schedules import Schedule, Timeline
 from orthogon.train.checkpoint import Tree, copy_tree
@@ -99,6 +100,7 @@ class GradientStep(Step):
         self.regularization = Regularization(self.plain, groups, settings)
         self.flat = FlatParameters(groups) if settings.flat else None
         self.optimizer = build_optimizer(self.flat.groups if self.flat else groups, settings)
+        self.move = direct_step(self.optimizer)
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.schedule: Schedule = registry.schedules.load(settings.schedule)(timeline)
         self.average = WeightAverage(self.plain, settings.ema) if settings.ema else None
@@ -119,7 +121,7 @@ class GradientStep(Step):
 
     def _step(self, rows: Tensor, draw: Draw) -> Tensor:
         loss = self._clipped_gradient(rows, draw)
-        self.optimizer.step()
+        self.move()
         return loss
 
     def _backstitch(self, rows: Tensor, draw: Draw) -> Tensor:
