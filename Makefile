@@ -7,7 +7,7 @@ VENV ?= .venv
 PIP_ARGS ?=
 BIN := $(VENV)/bin
 
-.PHONY: train test test-real mutate bench lint docs clean
+.PHONY: train test test-real mutate bench lint docs lessons clean
 
 train: $(VENV)/installed
 	$(BIN)/orthogon train
@@ -31,6 +31,9 @@ lint: $(VENV)/installed-dev
 
 docs: $(VENV)/installed-dev
 	$(BIN)/python docs/make.py
+
+lessons: $(VENV)/installed-dev
+	$(BIN)/python docs/lesson.py
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

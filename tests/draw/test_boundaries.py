@@ -46,6 +46,17 @@ def test_one_panel_a_network():
     assert len(svg) < 50_000
 
 
+def test_each_panel_may_have_labels_of_its_own():
+    """Class 1 is drawn as squares: AND has one, OR three."""
+    panels = {"and": lambda p: p[:, 0], "or": lambda p: p[:, 0]}
+    both = boundaries(panels, CORNERS, [[0, 0, 0, 1], [0, 1, 1, 1]], title="t")
+    same = boundaries(panels, CORNERS, [0, 1, 1, 1], title="t")
+    assert both.count('fill="#d55e00"') <= same.count('fill="#d55e00"')
+    squares = [len(re.findall(r'<use [^>]*/>', svg)) for svg in (both, same)]
+    assert squares[0] == squares[1] == 8
+    assert both != same
+
+
 def test_labels_must_fit_the_points():
     for points, labels in ((CORNERS, [0, 1]), (CORNERS, [0, 1, 2, 3]), (CORNERS[:, :1], XOR)):
         with pytest.raises(DataError, match="cannot draw boundaries"):

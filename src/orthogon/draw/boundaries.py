@@ -22,12 +22,13 @@ def boundaries(
     """One square per network: the side of each class shaded, the boundary between them, and the examples.
 
     panels: name -> function of points n×2 that gives the probability of class 1 (n); the boundary is at 1/2.
-    points: n×2. labels: 0 or 1 for each.
+    points: n×2. labels: 0 or 1 for each; or a row of them for each network.
     """
-    at, of = np.asarray(points, float), np.asarray(labels).ravel()
-    if not panels or at.ndim != 2 or at.shape != (len(of), 2) or not np.isin(of, (0, 1)).all():
+    at, of = np.asarray(points, float), np.asarray(labels)
+    shapes = ((len(at),), (len(panels), len(at)))
+    if not panels or at.shape != (len(at), 2) or of.shape not in shapes or not np.isin(of, (0, 1)).all():
         raise DataError(
-            f"cannot draw boundaries of {len(panels)} networks through points {at.shape} with {len(of)} labels",
+            f"cannot draw boundaries of {len(panels)} networks through points {at.shape} with labels {of.shape}",
             remedy="Give at least one network, points n×2, and a label 0 or 1 for each.",
         )
     columns = len(panels) if len(panels) < 4 else 2 if len(panels) == 4 else 3
@@ -37,11 +38,12 @@ def boundaries(
     with canvas(title, height) as made:
         made.axes.remove()
         indent = (WIDTH - columns * side - (columns - 1) * GAP) / 2
+        each = np.broadcast_to(of, shapes[1])
         for number, (name, score) in enumerate(panels.items()):
             row, column = divmod(number, columns)
             left, top = indent + column * (side + GAP), height - row * (side + HEAD) - HEAD
             axes = made.figure.add_axes((left / WIDTH, (top - side) / height, side / WIDTH, side / height))
-            _panel(axes, name, score, at, of)
+            _panel(axes, name, score, at, each[number])
     return made.svg
 
 
