@@ -164,6 +164,7 @@ def test_bf16_goes_in_and_out_while_statistics_are_those_of_float32(name):
     out, exact = norm(name, 4, 2)(x), norm(name, 4, 2)(x.float())
     assert out.dtype == torch.bfloat16
     torch.testing.assert_close(out.float(), exact, atol=0.02, rtol=0.01)
+    torch.testing.assert_close(norm(name, 4, 2).bfloat16()(x).float(), exact, atol=0.1, rtol=0.02)
 
 
 @pytest.mark.parametrize("name", sorted(set(NORMS) - {"none"}))

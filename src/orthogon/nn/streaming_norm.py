@@ -31,10 +31,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def _pooled(share: Tensor | float, a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """Mean and variance of a mixture: `share` of it distributed as b, the rest as a."""
-    apart = b[0] - a[0]
-    return a[0] + share * apart, a[1] + share * (b[1] - a[1]) + share * (1 - share) * apart**2
+def _pool(mean: Tensor, variance: Tensor, other_mean: Tensor, other_variance: Tensor, share: Tensor) -> None:
+    """Make mean and variance, in place, those of a mixture of which `share` is distributed as the other."""
+    apart = other_mean - mean
+    mean.lerp_(other_mean, share)
+    variance.lerp_(other_variance, share).addcmul_(apart * (share - share * share), apart)
 
 
 class _Normalize(torch.autograd.Function):
@@ -50,14 +51,15 @@ class _Normalize(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, mean, variance = ctx.saved_tensors
-        direct, by_weight, by_bias = torch.ops.aten.native_batch_norm_backward(
-            gradients[0], x, weight, mean, variance, None, None, False, ctx.stream.eps, [True, True, True])
+        _, by_weight, by_bias = torch.ops.aten.native_batch_norm_backward(
+            gradients[0], x, weight, mean, variance, None, None, False, ctx.stream.eps, [False, True, True])
         rate = torch.rsqrt(variance + ctx.stream.eps)
+        factor = weight * rate
         by_mean, by_variance = ctx.stream._mixed_gradients(
-            torch.stack([-weight * rate * by_bias, -0.5 * weight * rate**2 * by_weight]))
-        shape, count = _per_feature(x), x.numel() // x.shape[1]
-        through = (by_mean.view(shape) + 2 * by_variance.view(shape) * (x - mean.view(shape))) / count
-        return (direct + through).to(x.dtype), by_weight, by_bias, None, None, None
+            torch.stack([-factor * by_bias, -0.5 * factor * rate * by_weight])) * (x.shape[1] / x.numel())
+        shape, slope = _per_feature(x), 2 * by_variance
+        through = torch.addcmul((by_mean - slope * mean).view(shape), x, slope.view(shape))
+        return through.addcmul_(gradients[0], factor.view(shape)).to(x.dtype), by_weight, by_bias, None, None, None
 
 
 def _per_feature(x: Tensor) -> list[int]:
@@ -72,7 +74,8 @@ class StreamingNorm(nn.Module):
     paper's for recurrent and online learning. For mini-batches of one a decay of 0.99 or more is wise: long-term
     statistics remember about (1 + κ) / (1 − κ) mini-batches, 6 at 0.7 and 199 at 0.99.
 
-    running_mean, running_var: the long-term statistics; statistics are kept and computed in at least float32.
+    running_mean, running_var: the long-term statistics. Statistics are computed in at least float32 and kept in the
+    type of the module.
     """
 
     running_mean: Tensor
@@ -119,34 +122,34 @@ class StreamingNorm(nn.Module):
         """Take the mini-batch in; the statistics by which it is normalized."""
         self._close_update()
         axes = [axis for axis in range(values.ndim) if axis != 1]
-        variance, mean = torch.var_mean(values, axes, correction=0)
+        mean = values.mean(axes)
+        variance = (values - mean.view(_per_feature(values))).square().mean(axes)  # on a CPU var_mean is far slower
         self.recent_forwards.add_(1)
-        recent = _pooled(1 / self.recent_forwards, (self.recent_mean, self.recent_var), (mean, variance))
-        self.recent_mean.copy_(recent[0])
-        self.recent_var.copy_(recent[1])
+        mean, variance = mean.to(self.recent_mean.dtype), variance.to(self.recent_mean.dtype)
+        _pool(self.recent_mean, self.recent_var, mean, variance, self.recent_forwards.reciprocal())
+        mean, variance = self.running_mean.clone(), self.running_var.clone()
         share = torch.where(self.updates > 0, self.share, 1.0)
-        return _pooled(share, (self.running_mean, self.running_var), recent)
+        _pool(mean, variance, self.recent_mean, self.recent_var, share)
+        return mean, variance
 
     def _close_update(self) -> None:
         """If gradients have come since the last forward pass: recent averages join the long-term ones; all tensors."""
-        closed = (self.recent_backwards > 0).to(self.updates.dtype)
+        closed = self.recent_backwards.clamp(max=1)
         self.updates.add_(closed)
-        share = closed * torch.clamp(1 / self.updates.clamp(min=1), min=1 - self.decay)
-        long = _pooled(share, (self.running_mean, self.running_var), (self.recent_mean, self.recent_var))
-        self.running_mean.copy_(long[0])
-        self.running_var.copy_(long[1])
+        share = closed * self.updates.clamp(min=1).reciprocal().clamp(min=1 - self.decay)
+        _pool(self.running_mean, self.running_var, self.recent_mean, self.recent_var, share)
         self.running_gradient.lerp_(self.recent_gradient, share)
         self.recent_forwards.mul_(1 - closed)
-        self.recent_backwards.mul_(1 - closed)
+        self.recent_backwards.zero_()
 
     @torch.no_grad()
     def _mixed_gradients(self, current: Tensor) -> Tensor:
         """Take the gradient of the statistics (2×C) in; what takes its place."""
         self.recent_backwards.add_(1)
-        self.recent_gradient.lerp_(current.to(self.recent_gradient.dtype), 1 / self.recent_backwards)
+        self.recent_gradient.lerp_(current, self.recent_backwards.reciprocal())
         long, recent, now = self.gradient_shares
         past = torch.where(self.updates > 0, self.running_gradient, self.recent_gradient)
-        return (long * past + recent * self.recent_gradient + now * current).to(current.dtype)
+        return long * past + recent * self.recent_gradient + now * current
 
     def extra_repr(self) -> str:
         return f"{self.num_features}, decay={self.decay}, share={self.share}, gradient_shares={self.gradient_shares}"
