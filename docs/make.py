@@ -1,4 +1,4 @@
-"""Writes docs/coverage.md and docs/syllabus.md from docs/coverage.yaml: `make docs`."""
+"""Writes docs/coverage.md and docs/syllabus.md from docs/coverage.yaml, and docs/equations.md: `make docs`."""
 
 from __future__ import annotations
 
@@ -122,3 +122,7 @@ if __name__ == "__main__":
     for path, text in pages().items():
         path.write_text(text, encoding="utf-8")
         print(path)
+
+    from equations_page import write  # apart from `pages`, since what it writes is measured
+
+    print(write())

@@ -6,6 +6,4 @@ Functions with nothing to differentiate (optimizers, schedules, initializers) gi
 
 Arrays are float64. Examples come first: X is m×n, where the course writes examples as columns, n×m. So the course's
 Z = W X + b is here Z = X Wᵀ + b, with the same W (units × inputs) and the same sums.
-
-`docs/equations.md` shows them all, each with its distance from torch's automatic differentiation.
 """

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Booleans = NDArray[np.bool_]
 
 
-def expect_shape(name: str, array: Floats, expected: tuple[int | str, ...], meaning: str) -> None:
+def expect_shape(name: str, array: NDArray[Any], expected: tuple[int | str, ...], meaning: str) -> None:
     """ValueError unless the array has this shape. A word in `expected` names an axis of any size.
 
     meaning: what the axes are, told to who passed something else.
@@ -21,7 +25,7 @@ def expect_shape(name: str, array: Floats, expected: tuple[int | str, ...], mean
         raise ValueError(f"{name} is {shapes[0]}, expected {shapes[1]}: {meaning}")
 
 
-def expect_same(one: Floats, other: Floats) -> None:
+def expect_same(one: NDArray[Any], other: NDArray[Any]) -> None:
     """ValueError unless two arrays have the same shape."""
     if np.shape(one) != np.shape(other):
         raise ValueError(

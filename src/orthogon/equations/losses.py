@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from orthogon.equations._shapes import Floats, expect_same, expect_shape
+from orthogon.equations._shapes import Booleans, Floats, Integers, expect_same, expect_shape
 from orthogon.equations.activations import sigmoid, softmax, softplus
 
 Cache = tuple[Floats, ...]
@@ -77,24 +77,25 @@ def cross_entropy_backward(d_J: float, cache: Cache) -> Floats:
     return -d_J / len(a) * y / a
 
 
-def cross_entropy_from_logits(z: Floats, y: Floats) -> tuple[float, Cache]:
+def cross_entropy_from_logits(z: Floats, y: Floats | Integers) -> tuple[float, Cache]:
     """The categorical loss of softmax(z).
 
         L = −Σⱼ yⱼ log ŷⱼ        log ŷⱼ = zⱼ − log Σₖ eᶻᵏ        ∂L/∂z = ŷ Σⱼ yⱼ − y, that is ŷ − y
 
     z: m×C. y: m×C, one-hot or probabilities, or integer classes (m). Rows 1.27, 3.03 to 3.05, E19.
     """
-    y = one_hot(y, z.shape[-1]) if np.issubdtype(y.dtype, np.integer) and y.ndim == z.ndim - 1 else y
-    expect_same(z, y)
-    return mean_cost(-y * _log_softmax(z)), (z, y)
+    are_classes = np.issubdtype(y.dtype, np.integer) and y.ndim == z.ndim - 1
+    target = one_hot(y.astype(int), z.shape[-1]) if are_classes else y.astype(float)
+    expect_same(z, target)
+    return mean_cost(-target * _log_softmax(z)), (z, target)
 
 
 def cross_entropy_from_logits_backward(d_J: float, cache: Cache) -> Floats:
-    z, y = cache
-    return d_J / len(z) * (softmax(z)[0] * y.sum(axis=-1, keepdims=True) - y)
+    z, target = cache
+    return d_J / len(z) * (softmax(z)[0] * target.sum(axis=-1, keepdims=True) - target)
 
 
-def one_hot(classes: Floats, count: int) -> Floats:
+def one_hot(classes: Integers, count: int) -> Floats:
     """Classes 0 … C−1 as rows of 0 and a single 1.
 
         yⱼ = 1 where j is the class, else 0
@@ -108,7 +109,7 @@ def one_hot(classes: Floats, count: int) -> Floats:
     return np.eye(count)[classes]
 
 
-def multi_task_cross_entropy(z: Floats, y: Floats, known: Floats) -> tuple[float, Cache]:
+def multi_task_cross_entropy(z: Floats, y: Floats, known: Booleans) -> tuple[float, tuple[Floats, Floats, Booleans]]:
     """Several yes-or-no labels per example, some of them unknown.
 
         J = (1/m) Σᵢ Σ_{j known} L(ŷⱼ⁽ⁱ⁾, yⱼ⁽ⁱ⁾)        ∂J/∂z = (ŷ − y)/m where known, else 0
@@ -122,12 +123,12 @@ def multi_task_cross_entropy(z: Floats, y: Floats, known: Floats) -> tuple[float
     return mean_cost(np.where(known, softplus(z)[0] - y * z, 0.0)), (z, y, known)
 
 
-def multi_task_cross_entropy_backward(d_J: float, cache: Cache) -> Floats:
+def multi_task_cross_entropy_backward(d_J: float, cache: tuple[Floats, Floats, Booleans]) -> Floats:
     z, y, known = cache
     return d_J / len(z) * np.where(known, sigmoid(z)[0] - y, 0.0)
 
 
-def sequence_cross_entropy(z: Floats, y: Floats, lengths: Floats) -> tuple[float, Cache]:
+def sequence_cross_entropy(z: Floats, y: Integers, lengths: Integers) -> tuple[float, Cache]:
     """A categorical loss at each step of a sequence, summed over its steps.
 
         L⁽ⁱ⁾ = Σ_{t = 1 … Tᵢ} −Σⱼ yⱼ⟨t⟩ log ŷⱼ⟨t⟩        ∂L/∂z⟨t⟩ = ŷ⟨t⟩ − y⟨t⟩ for t ≤ Tᵢ, else 0
@@ -196,7 +197,7 @@ def kl_divergence_backward(d_J: float, cache: Cache) -> tuple[Floats, Floats]:
     return d_L * (np.log(p / q) + 1.0), -d_L * p / q
 
 
-def squared_hinge(z: Floats, classes: Floats) -> tuple[float, Cache]:
+def squared_hinge(z: Floats, classes: Integers) -> tuple[float, Cache]:
     """The head of linear support vector machines, one against the rest, in place of softmax.
 
         L = Σⱼ max(0, 1 − tⱼ zⱼ)²        tⱼ = +1 for the class of the example, −1 for the others
