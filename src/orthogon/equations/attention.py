@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from orthogon.equations._shapes import Floats, expect_shape
+from orthogon.equations._shapes import Booleans, Floats, expect_shape
 from orthogon.equations.activations import softmax, softmax_backward
 from orthogon.equations.recurrent import gru_step, gru_step_backward
 
 Cache = tuple[Any, ...]
-Mask = NDArray[np.bool_]
 
 
-def attention_weights(e: Floats, mask: Mask | None = None) -> tuple[Floats, Cache]:
+def attention_weights(e: Floats, mask: Booleans | None = None) -> tuple[Floats, Cache]:
     """Scores to weights, over the places that may be attended to.
 
         α⟨t,t′⟩ = exp(e⟨t,t′⟩) / Σ_t″ exp(e⟨t,t″⟩)        Σ_t′ α⟨t,t′⟩ = 1        α = 0 where the mask is False
@@ -34,7 +32,7 @@ def attention_weights_backward(d_alpha: Floats, cache: Cache) -> Floats:
     return softmax_backward(d_alpha, cache)
 
 
-def scaled_dot_product_attention(Q: Floats, K: Floats, V: Floats, mask: Mask | None = None) -> tuple[Floats, Cache]:
+def scaled_dot_product_attention(Q: Floats, K: Floats, V: Floats, mask: Booleans | None = None) -> tuple[Floats, Cache]:
     """Each query's mean of the values, weighted by how well the keys match (Vaswani et al. 2017, arXiv:1706.03762).
 
         α = softmax(Q Kᵀ / √d)        out = α V
@@ -57,7 +55,7 @@ def scaled_dot_product_attention_backward(d_out: Floats, cache: Cache) -> tuple[
 
 
 def bahdanau_attention(
-    s: Floats, a: Floats, W: Floats, b: Floats, v: Floats, mask: Mask | None = None
+    s: Floats, a: Floats, W: Floats, b: Floats, v: Floats, mask: Booleans | None = None
 ) -> tuple[Floats, Cache]:
     """The context of one step of a decoder (Bahdanau et al. 2015, arXiv:1409.0473).
 
@@ -85,12 +83,12 @@ def bahdanau_attention_backward(d_c: Floats, cache: Cache) -> tuple[Floats, Floa
     d_z = d_e[:, :, None] * v * (1 - h**2)
     d_s, d_a = np.split(d_z @ W, [sa.shape[2] - a.shape[2]], axis=2)
     d_a = d_a + alpha[:, :, None] * d_c[:, None]
-    d_W = np.tensordot(d_z, sa, axes=((0, 1), (0, 1)))
-    return d_s.sum(axis=1), d_a, d_W, d_z.sum(axis=(0, 1)), np.tensordot(d_e, h, axes=((0, 1), (0, 1)))
+    d_W = np.einsum("nth,ntw->hw", d_z, sa)
+    return d_s.sum(axis=1), d_a, d_W, d_z.sum(axis=(0, 1)), np.einsum("nt,nth->h", d_e, h)
 
 
 def bahdanau_decoder_step(
-    y: Floats, s: Floats, a: Floats, attention: list[Floats], cell: list[Floats], mask: Mask | None = None
+    y: Floats, s: Floats, a: Floats, attention: list[Floats], cell: list[Floats], mask: Booleans | None = None
 ) -> tuple[Floats, Cache]:
     """A step of a decoder that looks at the encoder's outputs before each word.
 

@@ -7,12 +7,9 @@ as the course simplifies it.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from orthogon.equations._shapes import Floats, expect_shape
+from orthogon.equations._shapes import Floats, Integers, expect_shape
 from orthogon.equations.losses import one_hot
-
-Indices = NDArray[np.int64]
 
 
 def intersection_over_union(a: Floats, b: Floats) -> Floats:
@@ -34,8 +31,8 @@ def intersection_over_union(a: Floats, b: Floats) -> Floats:
 
 
 def non_max_suppression(
-    boxes: Floats, scores: Floats, classes: Indices, score_threshold: float = 0.6, iou_threshold: float = 0.5
-) -> Indices:
+    boxes: Floats, scores: Floats, classes: Integers, score_threshold: float = 0.6, iou_threshold: float = 0.5
+) -> Integers:
     """Of boxes of one class that overlap, the one with the highest score.
 
         1. discard boxes with a score ≤ 0.6        2. take the best one left
@@ -76,7 +73,7 @@ def decode_grid(y: Floats) -> tuple[Floats, Floats]:
     return boxes.reshape(-1, 4), (y[..., :1] * y[..., 5:]).reshape(-1, y.shape[-1] - 5)
 
 
-def encode_grid(boxes: Floats, classes: Indices, S: int, K: int, anchors: Floats) -> Floats:
+def encode_grid(boxes: Floats, classes: Integers, S: int, K: int, anchors: Floats) -> Floats:
     """What a detector should say of these objects: the inverse of `decode_grid`.
 
     boxes: N×4, fractions of the picture. classes: N, 0 to K−1. anchors: A×2, width and height as fractions. y:
@@ -88,8 +85,7 @@ def encode_grid(boxes: Floats, classes: Indices, S: int, K: int, anchors: Floats
     cell = np.floor(center).astype(int).clip(0, S - 1)
     column, row = cell.T
     anchor = shape_distance(shape, anchors).argmin(axis=1)
-    places = np.ravel_multi_index((row, column, anchor), (S, S, len(anchors)))
-    if len(np.unique(places)) < len(places):
+    if len(np.unique(np.column_stack([cell, anchor]), axis=0)) < len(boxes):
         raise ValueError("two objects want the same cell and anchor, expected a finer grid or more anchors")
     y = np.zeros((S, S, len(anchors), 5 + K))
     y[row, column, anchor] = np.column_stack(

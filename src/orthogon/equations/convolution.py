@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from orthogon.equations._shapes import Floats
 
 Cache = tuple[Any, ...]
+ConvolutionCache = tuple[tuple[int, ...], Floats, Floats, int, int]
 
 
 def output_size(n: int, f: int, stride: int = 1, padding: int = 0) -> int:
@@ -47,7 +48,7 @@ def multiplications(x_shape: tuple[int, ...], W_shape: tuple[int, ...], stride: 
     return out * filters * channels * prod(f)
 
 
-def convolution(x: Floats, W: Floats, b: Floats, stride: int = 1, padding: int = 0) -> tuple[Floats, Cache]:
+def convolution(x: Floats, W: Floats, b: Floats, stride: int = 1, padding: int = 0) -> tuple[Floats, ConvolutionCache]:
     """The linear part of a convolution layer. As deep learning means it, the filter is not mirrored.
 
         z[n,k,i,j] = Σ_c Σ_u Σ_v W[k,c,u,v] x[n, c, si+u−p, sj+v−p] + b[k]        (x = 0 outside)
@@ -64,7 +65,7 @@ def convolution(x: Floats, W: Floats, b: Floats, stride: int = 1, padding: int =
     return np.moveaxis(z + b, -1, 1), (x.shape, W, patches, stride, padding)
 
 
-def convolution_backward(d_z: Floats, cache: Cache) -> tuple[Floats, Floats, Floats]:
+def convolution_backward(d_z: Floats, cache: ConvolutionCache) -> tuple[Floats, Floats, Floats]:
     x_shape, W, patches, stride, padding = cache
     all_but_channels = (0, *range(2, d_z.ndim))
     d_W = np.tensordot(d_z, patches, axes=(all_but_channels, all_but_channels))
@@ -72,7 +73,9 @@ def convolution_backward(d_z: Floats, cache: Cache) -> tuple[Floats, Floats, Flo
     return _scatter(d_patches, x_shape, stride, padding), d_W, d_z.sum(axis=all_but_channels)
 
 
-def true_convolution(x: Floats, W: Floats, b: Floats, stride: int = 1, padding: int = 0) -> tuple[Floats, Cache]:
+def true_convolution(
+    x: Floats, W: Floats, b: Floats, stride: int = 1, padding: int = 0
+) -> tuple[Floats, ConvolutionCache]:
     """Convolution as mathematics defines it: the filter is mirrored along each spatial axis first.
 
         z[n,k,i,j] = Σ_c Σ_u Σ_v W[k, c, f−1−u, f−1−v] x[n, c, si+u−p, sj+v−p] + b[k]
@@ -83,7 +86,7 @@ def true_convolution(x: Floats, W: Floats, b: Floats, stride: int = 1, padding: 
     return convolution(x, _mirror(W), b, stride, padding)
 
 
-def true_convolution_backward(d_z: Floats, cache: Cache) -> tuple[Floats, Floats, Floats]:
+def true_convolution_backward(d_z: Floats, cache: ConvolutionCache) -> tuple[Floats, Floats, Floats]:
     d_x, d_W, d_b = convolution_backward(d_z, cache)
     return d_x, _mirror(d_W), d_b
 

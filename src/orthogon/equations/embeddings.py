@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from orthogon.equations._shapes import Floats, expect_shape
+from orthogon.equations._shapes import Floats, Integers, expect_shape
 from orthogon.equations.losses import (
     binary_cross_entropy_from_logits,
     binary_cross_entropy_from_logits_backward,
@@ -20,10 +19,9 @@ from orthogon.equations.losses import (
 )
 
 Cache = tuple[Any, ...]
-Words = NDArray[np.int64]
 
 
-def embedding(E: Floats, words: Words) -> tuple[Floats, Cache]:
+def embedding(E: Floats, words: Integers) -> tuple[Floats, Cache]:
     """The columns of E that the words name: what a product with one-hot vectors would give, without the product.
 
         e_j = E o_j        dE[:, j] = Σ de over all places where word j stands
@@ -43,7 +41,7 @@ def embedding_backward(d_e: Floats, cache: Cache) -> Floats:
     return d_E
 
 
-def skip_gram_pairs(words: Words, window: int) -> tuple[Words, Words]:
+def skip_gram_pairs(words: Integers, window: int) -> tuple[Integers, Integers]:
     """Every pair of a context word and a target at most `window` places before or after it.
 
         (w⟨t⟩, w⟨t+d⟩)        0 < |d| ≤ window
@@ -59,7 +57,7 @@ def skip_gram_pairs(words: Words, window: int) -> tuple[Words, Words]:
     return np.repeat(words, inside.sum(axis=1)), words[targets[inside]]
 
 
-def skip_gram_loss(e: Floats, theta: Floats, target: Words) -> tuple[float, Cache]:
+def skip_gram_loss(e: Floats, theta: Floats, target: Integers) -> tuple[float, Cache]:
     """The cross-entropy of a softmax over all words that may stand near the context word (Mikolov et al. 2013).
 
         p(t|c) = exp(θ_tᵀ e_c) / Σ_j exp(θ_jᵀ e_c)        L = −Σ_t y_t log p(t|c)
@@ -80,7 +78,7 @@ def skip_gram_loss_backward(d_J: float, cache: Cache) -> tuple[Floats, Floats]:
     return d_z @ theta.T, e.T @ d_z
 
 
-def negative_sampling_loss(e: Floats, theta: Floats, words: Words, y: Floats) -> tuple[float, Cache]:
+def negative_sampling_loss(e: Floats, theta: Floats, words: Integers, y: Floats) -> tuple[float, Cache]:
     """One logistic model per word: is it a true neighbor, or one of k words drawn at random (Mikolov et al. 2013)?
 
         P(y = 1 | c, t) = σ(θ_tᵀ e_c)        L = −Σ_t [y log σ(θ_tᵀ e_c) + (1 − y) log(1 − σ(θ_tᵀ e_c))]

@@ -16,9 +16,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from orthogon.equations._shapes import Floats, expect_shape
+from orthogon.equations._shapes import Booleans, Floats, expect_shape
 from orthogon.equations.activations import sigmoid
 
 Cache = tuple[Any, ...]
@@ -168,7 +167,7 @@ CELLS: dict[str, tuple[Callable[..., tuple[Floats, Cache]], Callable[[Floats, Ca
 
 
 def unroll(
-    cell: str, x: Floats, state: Floats, parameters: Sequence[Floats], mask: NDArray[np.bool_] | None = None
+    cell: str, x: Floats, state: Floats, parameters: Sequence[Floats], mask: Booleans | None = None
 ) -> tuple[Floats, Cache]:
     """A cell unfolded over time, the same parameters at each step; backward it is back-propagation through time.
 

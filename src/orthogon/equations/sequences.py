@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from orthogon.equations._shapes import Floats, expect_shape
+from orthogon.equations._shapes import Booleans, Floats, Integers, expect_shape
 
-Words = NDArray[np.int64]
-Step = Callable[[Words], Floats]
+Step = Callable[[Integers], Floats]
 
 
 def sequence_score(log_probability: Any, length: Any, alpha: float) -> Any:
@@ -59,7 +58,7 @@ def beam_search(
     return sorted(ended, key=lambda found: -found[1])
 
 
-def beam_search_at_fault(log_p_human: Floats, log_p_found: Floats) -> NDArray[np.bool_]:
+def beam_search_at_fault(log_p_human: Floats, log_p_found: Floats) -> Booleans:
     """Whose fault a bad translation is: True the search's, which missed a more probable one, False the model's.
 
         P(y* | x) > P(ŷ | x): the beam search        P(y* | x) ≤ P(ŷ | x): the model
@@ -72,7 +71,7 @@ def beam_search_at_fault(log_p_human: Floats, log_p_found: Floats) -> NDArray[np
     return np.asarray(log_p_human) > np.asarray(log_p_found)
 
 
-def draw_words(probabilities: Floats, draws: Floats) -> Words:
+def draw_words(probabilities: Floats, draws: Floats) -> Integers:
     """One word from each distribution.
 
         the first w with P(0) + … + P(w) > u,  u uniform in [0, 1)
