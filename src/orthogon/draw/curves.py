@@ -84,7 +84,8 @@ def downsample(columns: Floats, points: int) -> Floats:
 
 
 def _draw(axes: Any, number: int, columns: Floats) -> None:
-    color, dash = PALETTE[number % len(PALETTE)], DASHES[number % len(DASHES)]
+    color = PALETTE[number % len(PALETTE)]
+    dash = DASHES[(number + number // len(PALETTE)) % len(DASHES)]  # the seventh line is not the first again
     if len(columns) == 4:
         axes.fill_between(columns[0], columns[2], columns[3], color=color, alpha=0.15, linewidth=0)
     marker = "o" if columns.shape[1] == 1 else None
