@@ -68,14 +68,14 @@ def defined(module: ModuleType) -> dict[str, Any]:
     return dict(sorted(own.items(), key=lambda pair: inspect.getsourcelines(pair[1])[1]))
 
 
-def code(item: Any) -> str:
+def code(function: Callable[..., Any]) -> str:
     """The source without its docstring, which the page shows as text."""
-    source = textwrap.dedent(inspect.getsource(item))
-    body = ast.parse(source).body[0].body  # pyright: ignore[reportAttributeAccessIssue]
-    if not ast.get_docstring(ast.parse(source).body[0]) or len(body) == 1:  # pyright: ignore[reportArgumentType]
-        return source.strip()
-    lines = source.splitlines()
-    return "\n".join(lines[: body[0].lineno - 1] + lines[body[0].end_lineno :]).strip()
+    lines = inspect.getsource(function).splitlines()
+    definition = ast.parse("\n".join(lines)).body[0]
+    if isinstance(definition, ast.FunctionDef) and ast.get_docstring(definition):
+        docstring = definition.body[0]
+        del lines[docstring.lineno - 1 : docstring.end_lineno]
+    return "\n".join(lines)
 
 
 def prose(docstring: str) -> str:
@@ -89,7 +89,9 @@ def prose(docstring: str) -> str:
     return "\n\n".join(parts).replace("\n```\n\n```text\n", "\n\n")
 
 
-def function_section(item: Any, backward: Any, bounds: Mapping[str, str]) -> list[str]:
+def function_section(
+    item: Callable[..., Any], backward: Callable[..., Any] | None, bounds: Mapping[str, str]
+) -> list[str]:
     name = label(item)
     lines = [f'<a id="{name}"></a>\n', f"### {item.__name__}\n", prose(inspect.getdoc(item) or "") + "\n"]
     if name in bounds:
@@ -106,7 +108,8 @@ def module_section(name: str, bounds: Mapping[str, str]) -> list[str]:
     for own, item in items.items():
         if inspect.isfunction(item) and not own.startswith("_") and not own.endswith("_backward"):
             lines += function_section(item, items.get(f"{own}_backward"), bounds)
-    rest = [code(item) for own, item in items.items() if own.startswith("_") or inspect.isclass(item)]
+    rest = [inspect.getsource(item).strip() for own, item in items.items()
+            if own.startswith("_") or inspect.isclass(item)]
     if rest:
         lines += ["What these share:\n", "```python", "\n\n\n".join(rest), "```\n"]
     return lines
