@@ -71,7 +71,7 @@ def test_baselines_are_judged_by_the_loss_of_the_task():
 @pytest.mark.parametrize(
     ("sort", "target", "loss", "said"),
     [
-        (Classify, LABELS, "squared_hing", "classify has no loss 'squared_hing'\n  Did you mean 'squared_hinge'"),
+        (Classify, LABELS, "squared", "classify has no loss 'squared'\n  Did you mean 'squared_hinge'"),
         (Regress, NUMBERS, "squared_hinge", "regress has no loss 'squared_hinge'"),
         (MultiLabel, LabelsColumn(np.ones((N, 2), np.float32), "ab"), "huber", "multilabel has no loss 'huber'"),
     ],
@@ -79,6 +79,11 @@ def test_baselines_are_judged_by_the_loss_of_the_task():
 def test_a_loss_that_the_task_does_not_have_is_told(sort, target, loss, said):
     with pytest.raises(RecipeError, match="task.loss: " + said):
         ready(sort, table(target), loss=loss)
+
+
+def test_a_loss_that_no_task_has_is_told_by_the_recipe():
+    with pytest.raises(RecipeError, match="'squared_hinge'.*got 'squared_hing'"):
+        Recipe().with_values({"task.loss": "squared_hing"})
 
 
 def test_a_shape_above_two_is_refused():

@@ -99,8 +99,10 @@ class TaskSettings(Section):
     )
     label_smoothing: float = knob(0.0, "share of the label spread over all classes", low=0, high=0.9,
                                   problem="dev fit")
-    loss: str | None = knob(None, "of classify: cross_entropy (left out) or squared_hinge; of regress: squared (left "
-                            "out), absolute, huber or robust", problem="real world")
+    loss: Literal["cross_entropy", "squared_hinge", "squared", "absolute", "huber", "robust"] | None = knob(
+        None, "of classify: cross_entropy (left out) or squared_hinge; of regress: squared (left out), absolute, huber "
+        "or robust", problem="real world"
+    )
     robust_shape: float = knob(1.0, "of the robust loss: 2 squared, 1 like huber, 0 Cauchy, below 0 large errors count "
                                "ever less", low=-100, high=2, problem="real world")
     positive: str | None = knob(None, "the class that precision, recall and ROC AUC of two classes speak of")
