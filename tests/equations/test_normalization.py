@@ -86,6 +86,8 @@ def test_one_value_has_no_variance():
     """E93"""
     with pytest.raises(ValueError, match="each unit has a single value"):
         batch_norm(np.ones((1, 3)), *plain(3))
+    with pytest.raises(ValueError, match="each unit has a single value"):
+        running_statistics(np.ones((1, 3)), np.zeros(3), np.ones(3))
     batch_norm(RNG.normal(size=(1, 3, 2)), *plain(3))
 
 

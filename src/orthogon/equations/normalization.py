@@ -54,8 +54,7 @@ def batch_norm(Z: Floats, gamma: Floats, beta: Floats, epsilon: float = 1e-5) ->
     A bias before it is redundant: μ takes it off. Rows 9.02, E54, E55; Ioffe & Szegedy 2015, arXiv:1502.03167.
     """
     _expect_units(Z, gamma, beta)
-    if Z.size == Z.shape[1]:
-        raise ValueError("each unit has a single value, expected several: of one value the variance is 0 (E93)")
+    _expect_several(Z)
     z_norm, scale = _normalize(Z, (0, *range(2, Z.ndim)), epsilon)
     return _scaled(z_norm, gamma, beta), (z_norm, scale, gamma)
 
@@ -76,6 +75,7 @@ def running_statistics(
     k: values per unit in the batch. The factor makes σ² unbiased, as in torch (whose momentum is 1 − ρ); it needs more
     than one value. Start from 0 and 1. Rows 9.04, E93.
     """
+    _expect_several(Z)
     axes = (0, *range(2, Z.ndim))
     mean, variance = Z.mean(axis=axes), Z.var(axis=axes, ddof=1)
     return decay * running_mean + (1.0 - decay) * mean, decay * running_variance + (1.0 - decay) * variance
@@ -199,3 +199,8 @@ def _expect_units(Z: Floats, gamma: Floats, beta: Floats) -> None:
         raise ValueError(f"Z is a vector of {Z.size}, expected m×n or m×C×…: examples first, then units")
     for name, array in (("gamma", gamma), ("beta", beta)):
         expect_shape(name, array, Z.shape[1:2], "one per unit, axis 1 of Z")
+
+
+def _expect_several(Z: Floats) -> None:
+    if Z.size == Z.shape[1]:
+        raise ValueError("each unit has a single value, expected several: one value has no variance (E93)")
