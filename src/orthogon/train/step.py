@@ -211,8 +211,10 @@ class GradientStep(Step):
         return self.plain
 
     def run_model(self, rows: Tensor) -> None:
-        with self.compute.precision():
-            self.plain(*self.compute.lay_out(self.task.batch(rows).inputs))
+        if self.carried is None:  # a state that is carried fits whole batches alone
+            batch = self.task.batch(rows)
+            with self.compute.precision():
+                self.task.loss(self.plain, batch._replace(inputs=self.compute.lay_out(batch.inputs)))
 
     def evaluation_model(self) -> nn.Module:
         return self.average.model if self.average else self.plain
