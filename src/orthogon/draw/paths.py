@@ -32,7 +32,7 @@ def paths(
     wrong = [name for name, line in lines.items() if line.ndim != 2 or line.shape[1] != 2 or not len(line)]
     if not lines or wrong or surface.shape != (len(up), len(across)):
         raise DataError(
-            f"cannot draw paths {wrong or list(lines)} over heights {surface.shape} at {len(across)} x {len(up)} places",
+            f"cannot draw paths {wrong or list(lines)} over heights {surface.shape} at {len(across)}×{len(up)} places",
             remedy="Give at least one path n×2, and heights of shape len(y)×len(x).",
         )
     rows = _legend_rows(list(lines))
