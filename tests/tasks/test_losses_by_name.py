@@ -82,7 +82,7 @@ def test_a_loss_that_the_task_does_not_have_is_told(sort, target, loss, said):
 
 
 def test_a_loss_that_no_task_has_is_told_by_the_recipe():
-    with pytest.raises(RecipeError, match="'squared_hinge'.*got 'squared_hing'"):
+    with pytest.raises(RecipeError, match=r"'squared_hinge'.*got 'squared_hing'"):
         Recipe().with_values({"task.loss": "squared_hing"})
 
 

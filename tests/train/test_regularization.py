@@ -11,6 +11,7 @@ from worlds import blobs, recipe, trained, weights
 from orthogon.errors import RecipeError
 from orthogon.nn.models import mlp
 from orthogon.nn.penalties import penalized_weights, penalty, soft_threshold
+from orthogon.train.observers import Observer
 from orthogon.train.randomness import generator
 
 PLAIN = {"train__optimizer": "sgd", "train__weight_decay": 0.0, "train__schedule": "constant", "train__lr": 0.1,
@@ -88,6 +89,21 @@ def test_l2_is_clipped_with_the_gradient():
     trained(recipe(**one_step, train__l2=1.0, train__clip_norm=1e-3), model=net)
     moved = torch.cat([(one - other).flatten() for one, other in zip(net.parameters(), before)])
     assert float(moved.detach().norm()) == pytest.approx(0.1 * 1e-3, rel=1e-3)
+
+
+def test_the_loss_that_is_reported_is_that_of_the_data_alone():
+    class Listener(Observer):
+        def on_step(self, event):
+            self.loss = event.loss
+
+    mine, theirs = two_nets()
+    heard = Listener()
+    one_step = PLAIN | {"train__epochs": None, "train__steps": 1}
+    _, task = trained(recipe(**one_step, train__l1=1.0, train__l2=5.0), model=mine, observers=(heard,))
+    rows = torch.randperm(len(blobs()) - 40, generator=generator(0, "order", 0))[:16]
+    batch = task.batch(rows)
+    expected = nn.functional.cross_entropy(theirs(*batch.inputs), batch.target)
+    assert heard.loss == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_max_norm_holds_after_every_step():
