@@ -11,6 +11,7 @@ from torch import nn
 import orthogon
 from orthogon.equations import normalization, weight_normalization
 from orthogon.errors import RecipeError
+from orthogon.nn.cost import multiply_adds
 from orthogon.nn.models import mlp
 from orthogon.nn.norms import NORMS, norm
 from orthogon.nn.spec import InputSpec, ModelSpec
@@ -219,6 +220,11 @@ def test_weight_and_cosine_are_options_of_the_layer():
     cosine = mlp(TABLE, hidden=[4], norm="cosine")
     assert isinstance(cosine.hidden[0], CosineLinear)
     torch.testing.assert_close(cosine(2 * x), cosine(x))
+
+
+def test_the_multiply_adds_of_a_weight_normalized_network_are_those_of_a_plain_one():
+    net, x = mlp(TABLE, hidden=[4], norm="weight"), torch.randn(5, 3)
+    assert multiply_adds(net, (x,)) == multiply_adds(mlp(TABLE, hidden=[4]), (x,)) == 5 * (3 * 4 + 4 * 2)
 
 
 @pytest.mark.parametrize("name", ["batch", "layer", "group", "streaming", "weight", "cosine"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode
 
 from orthogon.nn.modes import evaluating
@@ -16,6 +17,8 @@ def parameter_count(model: nn.Module) -> int:
 def multiply_adds(model: nn.Module, inputs: tuple[Tensor, ...]) -> int:
     """Multiply-adds in matrix products and convolutions of one forward pass; the model stays as it is."""
     counter = FlopCounterMode(display=False)
+    # The counter fails where a parameter is given to a module, as in weight normalization, unless it is detached.
+    detached = {name: parameter.detach() for name, parameter in model.named_parameters()}
     with evaluating(model), counter:
-        model(*inputs)
+        functional_call(model, detached, inputs)
     return counter.get_total_flops() // 2
