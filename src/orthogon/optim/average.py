@@ -1,5 +1,8 @@
 """An exponentially weighted average of the weights (row 7.01 on weights; Polyak & Juditsky 1992)."""
 
+# pyright: reportPrivateImportUsage=false
+# The for-each operations of torch have underscored names alone.
+
 from __future__ import annotations
 
 import copy
@@ -29,7 +32,6 @@ class WeightAverage:
     def update(self) -> None:
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        for mine, theirs in zip(self.averaged, self.followed):
-            mine.lerp_(theirs.detach(), 1 - decay)
+        torch._foreach_lerp_(self.averaged, self.followed, 1 - decay)
         for mine, theirs in self.buffers:
             mine.copy_(theirs)

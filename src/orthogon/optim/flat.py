@@ -1,8 +1,5 @@
 """Parameters laid out as views of one buffer, so that an optimizer moves one tensor instead of many."""
 
-# pyright: reportPrivateImportUsage=false
-# The for-each operations of torch have underscored names alone.
-
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -43,6 +40,7 @@ class FlatParameters:
         self.groups: list[dict[str, Any]] = []
         self.gradients: dict[Tensor, Tensor] = {}
         self.buffers: list[nn.Parameter] = []
+        self._gradients: list[Tensor] = []
         self._apart: list[Tensor] = []
         groups = [{**group, "params": list(group["params"])} for group in groups]
         shared = _overlapping([parameter for group in groups for parameter in group["params"]])
@@ -67,18 +65,20 @@ class FlatParameters:
         for each in parameters:
             starts.append(starts[-1] + -(-each.numel() // step) * step)
         buffer = nn.Parameter(torch.zeros(starts[-1], dtype=first.dtype, device=first.device))
-        buffer.grad = torch.zeros_like(buffer)
+        buffer.grad = gradients = torch.zeros_like(buffer)
         for parameter, start in zip(parameters, starts):
             view = buffer.data.as_strided(parameter.shape, parameter.stride(), start)
             view.copy_(parameter)
             parameter.data = view
-            self.gradients[parameter] = buffer.grad.as_strided(parameter.shape, parameter.stride(), start)
+            self.gradients[parameter] = gradients.as_strided(parameter.shape, parameter.stride(), start)
         self.buffers.append(buffer)
+        self._gradients.append(gradients)
         return buffer
 
     def clear(self) -> None:
-        """All gradients to 0; those of parameters that are no views to None."""
-        torch._foreach_zero_([buffer.grad for buffer in self.buffers if buffer.grad is not None])
+        """All gradients to 0, and in place again where somebody set them to None; those that are no views to None."""
+        for buffer, gradient in zip(self.buffers, self._gradients):
+            buffer.grad = gradient.zero_()
         for parameter, gradient in self.gradients.items():
             if parameter.grad is not gradient:
                 parameter.grad = gradient
