@@ -29,6 +29,13 @@ def test_a_kept_scale_is_a_flat_line_and_a_power_is_a_straight_one():
     assert "Scale through 11 layers" in svg
 
 
+def test_a_line_ends_where_it_falls_below_the_lowest_and_no_stray_ticks_are_named():
+    svg = scale_by_layer({"kept": np.ones(50), "dying": 0.1 ** np.arange(50)}, title="Scale through 50 layers")
+    assert [len(line) for line in heights(svg)] == [50, 7]
+    assert "$" not in svg
+    assert len(heights(scale_by_layer({"dying": 0.1 ** np.arange(9)}, title="All of it", lowest=1e-9))[0]) == 9
+
+
 def test_a_scale_that_is_zero_everywhere_cannot_be_drawn():
     with pytest.raises(DataError, match="nothing to draw"):
         scale_by_layer({"zeros": np.zeros(5)}, title="Nothing")

@@ -94,14 +94,14 @@ def _draw(axes: Any, number: int, columns: Floats) -> None:
 
 def axis_scale(axes: Any, log: bool, log_x: bool) -> None:
     """Ticks and grid, on logarithmic axes where asked."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     for axis, chosen in ((axes.yaxis, log), (axes.xaxis, log_x)):
         if chosen:
             (axes.set_yscale if axis is axes.yaxis else axes.set_xscale)("log")
             axis.set_major_locator(LogLocator(subs=_log_ticks(axis), numticks=8))
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axis.set_minor_locator(LogLocator(subs=(), numticks=1))
+            axis.set_minor_locator(NullLocator())
         else:
             axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.margins(x=0.0)
