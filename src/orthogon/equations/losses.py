@@ -58,7 +58,8 @@ def binary_cross_entropy_from_logits(z: Floats, y: Floats) -> tuple[float, Cache
 
 def binary_cross_entropy_from_logits_backward(d_J: float, cache: Cache) -> Floats:
     z, y = cache
-    return d_J / len(z) * (sigmoid(z)[0] - y)
+    a, _ = sigmoid(z)
+    return d_J / len(z) * (a - y)
 
 
 def cross_entropy(a: Floats, y: Floats) -> tuple[float, Cache]:
@@ -92,7 +93,8 @@ def cross_entropy_from_logits(z: Floats, y: Floats | Integers) -> tuple[float, C
 
 def cross_entropy_from_logits_backward(d_J: float, cache: Cache) -> Floats:
     z, target = cache
-    return d_J / len(z) * (softmax(z)[0] * target.sum(axis=-1, keepdims=True) - target)
+    a, _ = softmax(z)
+    return d_J / len(z) * (a * target.sum(axis=-1, keepdims=True) - target)
 
 
 def one_hot(classes: Integers, count: int) -> Floats:
@@ -125,7 +127,8 @@ def multi_task_cross_entropy(z: Floats, y: Floats, known: Booleans) -> tuple[flo
 
 def multi_task_cross_entropy_backward(d_J: float, cache: tuple[Floats, Floats, Booleans]) -> Floats:
     z, y, known = cache
-    return d_J / len(z) * np.where(known, sigmoid(z)[0] - y, 0.0)
+    a, _ = sigmoid(z)
+    return d_J / len(z) * np.where(known, a - y, 0.0)
 
 
 def sequence_cross_entropy(z: Floats, y: Integers, lengths: Integers) -> tuple[float, Cache]:
