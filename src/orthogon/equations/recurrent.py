@@ -49,7 +49,8 @@ def gru_step(x: Floats, c: Floats, W: Floats, b: Floats) -> tuple[Floats, Cache]
         Γ_u = σ(W_u [c⟨t−1⟩, x⟨t⟩] + b_u)        Γ_r = σ(W_r [c⟨t−1⟩, x⟨t⟩] + b_r)
         c̃ = tanh(W_c [Γ_r ∗ c⟨t−1⟩, x⟨t⟩] + b_c)        c⟨t⟩ = a⟨t⟩ = Γ_u ∗ c̃ + (1 − Γ_u) ∗ c⟨t−1⟩
         dz_c = dc ∗ Γ_u ∗ (1 − c̃²)        dz_u = dc ∗ (c̃ − c⟨t−1⟩) ∗ Γ_u ∗ (1 − Γ_u)
-        dz_r = d(Γ_r ∗ c⟨t−1⟩) ∗ c⟨t−1⟩ ∗ Γ_r ∗ (1 − Γ_r)
+        [d(Γ_r ∗ c⟨t−1⟩), dx⟨t⟩] = dz_c W_c        dz_r = d(Γ_r ∗ c⟨t−1⟩) ∗ c⟨t−1⟩ ∗ Γ_r ∗ (1 − Γ_r)
+        dc⟨t−1⟩ = dc ∗ (1 − Γ_u) + d(Γ_r ∗ c⟨t−1⟩) ∗ Γ_r; and [dc⟨t−1⟩, dx⟨t⟩] grows by dz_u W_u + dz_r W_r
 
     x: N×n_x. c: N×n_a. W: 3n_a×(n_a+n_x). b: 3n_a. Rows c̃, Γ_u, Γ_r. Gradients: d_x, d_c, d_W, d_b.
     The relevance gate Γ_r and the update of c belong to it (rows 24.18, 36.02, E80).
