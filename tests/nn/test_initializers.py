@@ -142,6 +142,8 @@ def test_the_scale_leaves_global_randomness_alone_and_repeats():
     first, second = (signal_scale("tanh", depth=2, width=8) for _ in range(2))
     assert torch.equal(torch.get_rng_state(), before)
     assert (first.activations == second.activations).all()
+    same = signal_scale("tanh", None, 2, width=256, examples=32, seeds=4)
+    assert (signal_scale("tanh", depth=2).activations == same.activations).all()
     assert (first.gradients != signal_scale("tanh", depth=2, width=8, seeds=1).gradients).any()
 
 

@@ -14,7 +14,7 @@ from orthogon.nn.activations import activation, gain
 
 
 def _gain_normal(weight: Tensor, name: str) -> None:
-    init.normal_(weight, std=gain(name) / math.sqrt(weight[0].numel()))
+    init.normal_(weight, std=gain(name) / math.sqrt(weight.flatten(1).shape[1]))
 
 
 SCHEMES: dict[str, Callable[[Tensor], object]] = {
