@@ -27,8 +27,9 @@ def trained_weights(folder: Path, world: int, **values: object) -> dict[str, tor
 @pytest.mark.parametrize("values", [
     {"model__name": f"{NETS}:Plain"},
     {"model__name": f"{NETS}:Plain", "train__micro_batch_size": 3},
+    {"model__name": f"{NETS}:Plain", "train__micro_batch_size": 3, "train__flat": True},
     {"model__name": f"{NETS}:Normed", "train__sync_batch_norm": True},
-], ids=["plain", "micro-batches", "batch norm over ranks"])
+], ids=["plain", "micro-batches", "flat parameters", "batch norm over ranks"])
 def test_two_processes_give_the_weights_of_one(tmp_path, values):
     alone = {key: value for key, value in values.items() if key != "train__micro_batch_size"}
     one, two = trained_weights(tmp_path, 1, **alone), trained_weights(tmp_path, 2, **values)
