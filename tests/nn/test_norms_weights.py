@@ -158,3 +158,12 @@ def test_they_export_for_any_batch_size_and_compile_whole(layer, shape):
     torch.testing.assert_close(torch.compile(layer, backend="eager", fullgraph=True)(x), layer(x))
     exported = torch.export.export(layer, (x,), dynamic_shapes=({0: torch.export.Dim("batch")},))
     torch.testing.assert_close(exported.module()(more), layer(more))
+
+
+def test_under_autocast_the_length_of_a_patch_is_still_that_of_float32():
+    layer = CosineConv2d(2, 1, 1)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([1.0, 0.0]).view(1, 2, 1, 1))
+    with torch.autocast("cpu", torch.bfloat16):
+        out = layer(torch.tensor([16.0, 1.0]).view(1, 2, 1, 1))  # 16 is exact in bf16, 16² + 1² is not
+    torch.testing.assert_close(out.view(()), torch.tensor(16 / 257**0.5))
