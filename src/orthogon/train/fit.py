@@ -18,7 +18,6 @@ from orthogon import registry
 from orthogon.data.dataset import Dataset
 from orthogon.errors import RecipeError
 from orthogon.nn.cost import multiply_adds, parameter_count
-from orthogon.nn.modes import evaluating
 from orthogon.nn.self_normalizing import check_self_normalizing
 from orthogon.nn.sync_batch_norm import SyncBatchNorm, synchronized
 from orthogon.optim.schedules import Timeline
@@ -26,6 +25,7 @@ from orthogon.train.build import build_model, source_hash
 from orthogon.train.compute import Compute, Workload, compute_of, resolve, resolve_device
 from orthogon.train.evaluate import as_rows, predict
 from orthogon.train.explicit import resolve_explicit
+from orthogon.train.fitting import check_loss, check_model
 from orthogon.train.memory import is_out_of_memory, out_of_memory
 from orthogon.train.observers import Observer
 from orthogon.train.randomness import Draw, PreservedRandomness
@@ -34,7 +34,7 @@ from orthogon.train.recipe import Recipe, TrainSettings
 from orthogon.train.run import Run
 from orthogon.train.sampler import Sampler
 from orthogon.train.step import GradientStep, Step
-from orthogon.train.task import Batch, Task
+from orthogon.train.task import Task
 from orthogon.train.trainer import Trainer
 
 PROBE_SECONDS = 3.0
@@ -95,7 +95,8 @@ def plan(recipe: Recipe, task: Task, rows: np.ndarray, dev_rows: np.ndarray | No
     model = model or build_model(task.spec, recipe.model, settings.seed)
     few = task.batch(torch.as_tensor(rows[:2], dtype=torch.int64))
     device = few.inputs[0].device if few.inputs else torch.device("cpu")
-    _check_model(model.to(device), task, few)
+    check_model(model.to(device), task, few)
+    check_loss(model, task, few)
     cost = multiply_adds(model, few.inputs) // max(1, min(2, len(rows)))
     trained = [each.numel() for each in model.parameters() if each.requires_grad]
     work = Workload(cost, min(settings.batch_size or 128, len(rows)), any(x.ndim == 4 for x in few.inputs),
@@ -114,20 +115,6 @@ def plan(recipe: Recipe, task: Task, rows: np.ndarray, dev_rows: np.ndarray | No
     reasons += _check_schedule(settings, sampler)
     recipe = recipe.model_copy(update={"train": settings})
     return Plan(recipe, tuple(reasons), parameter_count(model), cost)
-
-
-def _check_model(model: nn.Module, task: Task, few: Batch) -> None:
-    """The model takes this data and gives as many outputs as the task needs; RecipeError where it does not."""
-    given = " and ".join(f"{item.kind}s {'x'.join(map(str, item.shape))}" for item in task.spec.inputs)
-    try:
-        with evaluating(model):
-            output = model(*few.inputs)
-    except (RuntimeError, TypeError, ValueError, IndexError) as error:
-        raise RecipeError(
-            f"the model cannot take this data ({given} for each example): {str(error).splitlines()[0]}", where="model",
-            remedy="Give it inputs of that shape, or leave columns out: --type COLUMN=ignore.",
-        ) from error
-    task.check_output(output)
 
 
 def build_sampler(task: Task, rows: np.ndarray, settings: TrainSettings, device: torch.device) -> Sampler:
