@@ -40,7 +40,7 @@ class View:
 
     @property
     def health(self) -> list[dict[str, Any]]:
-        """The health records of the run, without those of its folds."""
+        """The health records of the run."""
         return [line for line in self.metrics if line.get("event") == "health" and line.get("layers")]
 
     @cached_property
