@@ -98,6 +98,9 @@ def test_unknown_category_is_a_zero_embedding():
     assert embeddings(torch.zeros(3, 2, dtype=torch.int64)).abs().sum() == 0
     assert embeddings(torch.ones(3, 2, dtype=torch.int64)).abs().sum() > 0
     assert [embedding_width(codes) for codes in (2, 7, 1000)] == [1, 4, 50]
+    torch.manual_seed(0)
+    table = Embeddings([500]).tables[0].weight.detach()
+    assert float(table[1:].std()) == pytest.approx(50**-0.5, rel=0.03)  # so that an embedding has length 1
 
 
 def test_one_hot_against_torch():
