@@ -121,7 +121,7 @@ def _end_names(made: Any, names: list[str], lines: list[Floats], height: float) 
     made.axes.set_ylim(made.axes.get_ylim())
     ends = [made.axes.transData.transform((line[0, -1], line[1, -1]))[1] for line in lines]
     sizes = [(SMALL + 4) * len(name.split("\n")) for name in names]
-    for number, at in enumerate(apart(np.clip(ends, bottom, top), np.array(sizes), top)):
+    for number, at in enumerate(apart(np.clip(ends, bottom, top), np.array(sizes), top, bottom)):
         color = PALETTE[number % len(PALETTE)]
         for row, text in enumerate(names[number].split("\n")):
             lift = (len(names[number].split("\n")) - 1) * 7 - 14 * row
@@ -131,12 +131,19 @@ def _end_names(made: Any, names: list[str], lines: list[Floats], height: float) 
             )  # fmt: skip
 
 
-def apart(places: ArrayLike, sizes: Floats, top: float) -> Floats:
-    """Heights near the wanted places, at least half of both neighbors' sizes apart, none above `top`."""
+def apart(places: ArrayLike, sizes: Floats, top: float, bottom: float = -np.inf) -> Floats:
+    """Heights near the wanted places, at least half of both neighbors' sizes apart, none above `top`.
+
+    None is below `bottom` either, unless there are more than fit between the two: then they rise above `top`.
+    """
     wanted = np.asarray(places, float)
     order = np.argsort(-wanted, kind="stable")
     found, ceiling = wanted.copy(), top + sizes[order[0]] / 2
     for index in order:
         found[index] = min(wanted[index], ceiling - sizes[index] / 2)
         ceiling = found[index] - sizes[index] / 2
+    floor = bottom - sizes[order[-1]] / 2
+    for index in order[::-1]:
+        found[index] = max(found[index], floor + sizes[index] / 2)
+        floor = found[index] + sizes[index] / 2
     return found
