@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ def test_the_brier_score_is_0_for_the_sure_and_right_and_2_for_the_sure_and_wron
 
 @pytest.mark.parametrize("loss", [squared_error, absolute_error, huber, brier])
 def test_shapes_that_would_broadcast_are_refused(loss):
-    with pytest.raises(ValueError, match="expected the same"):
+    with pytest.raises(ValueError, match=r"shapes are \(4, 1\) and \(4,\), expected the same"):
         loss(np.full((4, 1), 0.5), np.full(4, 0.5))
 
 
@@ -83,6 +84,22 @@ def test_the_slope_in_the_shape_is_that_of_differences_everywhere_but_at_2(alpha
     _, cache = robust(X, alpha, C)
     expected = two_sided_derivative(lambda a: float(robust(X, a, C)[0].sum()), alpha, 1e-5)
     assert robust_backward(np.ones(5), cache)[1] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("alpha", ["-0.01", "-0.0015", "-0.0007", "1e-5", "0.0009", "0.002", "0.5"])
+def test_the_slope_in_the_shape_keeps_its_digits_near_0(alpha):
+    """Against the paper's formula with 60 digits, where differences lose none."""
+
+    def rho(x: Decimal, shape: Decimal) -> Decimal:
+        b = abs(shape - 2)
+        return b / shape * (((x / Decimal(C)) ** 2 / b + 1) ** (shape / 2) - 1)
+
+    with localcontext(prec=60):
+        step, expected = Decimal("1e-18"), []
+        for x in map(Decimal, X):
+            expected.append(float((rho(x, Decimal(alpha) + step) - rho(x, Decimal(alpha) - step)) / (2 * step)))
+    slopes = [robust_backward(np.ones(1), robust(X[i : i + 1], float(alpha), C)[1])[1] for i in range(len(X))]
+    np.testing.assert_allclose(slopes, expected, rtol=2e-11)
 
 
 @pytest.mark.parametrize("alpha", CLOSED_FORMS)
