@@ -210,7 +210,7 @@ def torch_negative_sampling(e, theta, words, y):
 
 
 def counted(rng: Generator) -> dict[str, Any]:
-    X = rng.integers(0, 4, size=(5, 5)) * 45.0
+    X = rng.choice([0.0, 0.5, 45.0, 135.0], size=(5, 5))
     assert (X == 0).any()
     assert (X > 100).any()
     return {**drawn(theta=(3, 5), E=(3, 5), b=(5,), b_prime=(5,))(rng), "X": X}
