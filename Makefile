@@ -31,6 +31,7 @@ lint: $(VENV)/installed-dev
 
 docs: $(VENV)/installed-dev
 	$(BIN)/python docs/make.py
+	$(BIN)/python docs/lesson.py
 
 lessons: $(VENV)/installed-dev
 	$(BIN)/python docs/lesson.py

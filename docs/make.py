@@ -61,6 +61,13 @@ def shown_test(test: str) -> str:
     return f"[{name}](../tests/{path})"
 
 
+def shown_name(name: str) -> str:
+    sort, _, place = name.partition(" ")
+    if sort != "lesson":
+        return f"`{name}`"
+    return f"[{place}](lessons/{place.replace('#', '.md#')})"
+
+
 def coverage(document: dict[str, Any]) -> str:
     areas = [(area["title"], list(rows(area))) for area in document["areas"]]
     everything = [row for _, found in areas for row in found]
@@ -73,8 +80,8 @@ def coverage(document: dict[str, Any]) -> str:
         "- **lesson**: a section of a tutorial that is run;\n"
         "- **claim**: an empirical saying, to be measured rather than asserted.\n",
         f"{built} of {len(everything)} rows are built: those with a name and a test. All others are to come.\n",
-        "Names: `module:attribute`, a knob of the recipe (`train.lr`), an entry (`model linear`), a metric, or a verb "
-        "of the command line.\n",
+        "Names: `module:attribute`, a knob of the recipe (`train.lr`), an entry (`model linear`), a metric, a verb "
+        "of the command line, or a section of a lesson.\n",
     ]
     for title, found in areas:
         done = [row for row in found if row.built]
@@ -82,7 +89,7 @@ def coverage(document: dict[str, Any]) -> str:
         if done:
             lines.append("| row | what | public name | test | remark |\n|---|---|---|---|---|")
             lines += [
-                f"| {row.number} | {row.title} | {', '.join(f'`{name}`' for name in row.names)} | "
+                f"| {row.number} | {row.title} | {', '.join(map(shown_name, row.names))} | "
                 f"{', '.join(map(shown_test, row.tests))} | {row.remark} |" for row in done
             ]
             lines.append("")

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import re
 import shlex
-import sys
 from functools import cache, reduce
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from scripts import script
 
 ROOT = Path(__file__).parent.parent.parent
 
 
-@cache
 def make():
-    specification = importlib.util.spec_from_file_location("docs_make", ROOT / "docs" / "make.py")
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["docs_make"] = module
-    specification.loader.exec_module(module)
-    return module
+    return script("make")
 
 
 @cache
 def all_rows():
     return [row for area in make().data()["areas"] for row in make().rows(area)]
+
+
+@cache
+def sections() -> dict[str, list[str]]:
+    """page#anchor -> rows, of all lessons."""
+    lesson = script("lesson")
+    return {f"{lesson.page_name(name)}#{anchor}": rows
+            for name in lesson.names() for anchor, rows in lesson.anchors(name).items()}
 
 
 @cache
@@ -48,6 +48,8 @@ def exists(name: str) -> bool:
         return entry in getattr(registry, f"{sort}s")
     if entry and sort == "verb":
         return entry in {command.name or command.callback.__name__ for command in app.registered_commands}
+    if entry and sort == "lesson":
+        return entry in sections()
     if entry and sort == "metric":
         return re.search(rf"\b{entry}\b", str(list_names("metrics"))) is not None
     if ":" in name:
@@ -90,9 +92,23 @@ def test_every_named_test_exists():
         assert name in functions_of(ROOT / "tests" / path), test
 
 
-def test_what_is_built_is_software_with_a_name():
-    assert all(row.kind == "software" and all(row.names) for row in all_rows() if row.built)
+def test_what_is_built_is_software_or_a_section_of_a_lesson():
+    for row in all_rows():
+        lessons = [name for name in row.names if name.startswith("lesson ")]
+        if row.built:
+            assert row.kind in ("software", "lesson"), row
+            assert all(row.names), row
+            assert lessons if row.kind == "lesson" else len(lessons) < len(row.names), row
     assert sum(row.built for row in all_rows()) > 100
+
+
+def test_a_section_that_a_row_names_says_so_itself():
+    """The marker of a section lists the row; so the text and the table cannot drift apart."""
+    named = [(row.number, name.removeprefix("lesson ")) for row in all_rows() for name in row.names
+             if name.startswith("lesson ")]
+    assert not [(number, section) for number, section in named if number not in sections()[section]]
+    known = {row.number for row in all_rows()}
+    assert {number for rows in sections().values() for number in rows} <= known
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/coverage.md",

