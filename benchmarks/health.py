@@ -1,0 +1,113 @@
+"""What recording the health of layers costs: whole runs with it and without, everything else alike.
+
+Each run is of 1,000 steps (convnet: 400) from the first to the last, with its run folder; one thread, CPU time. One of
+1,000 steps records 10, one of 400 records 4.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from harness import Record, Settings, arguments, call, ratio, seconds_per_step, settings_of, show_ratio, table, verdict
+
+NETS = {
+    "digits 64-256-128-10": ((1, 8, 8), "mlp", {}, 64, 1000),
+    "784-128-10": ((1, 28, 28), "mlp", {"hidden": [128]}, 32, 1000),
+    "digits convnet": ((1, 8, 8), "convnet", {}, 64, 400),
+}
+ROWS = 4096
+GOAL = 1.03
+
+
+def measure(settings: Settings) -> Record:
+    """Records of all networks, from a process of its own."""
+    return call([sys.executable, __file__, "--child", str(settings.rounds), str(int(settings.quick))], True)
+
+
+def goals(found: Record) -> list[tuple[str, str, str]]:
+    """(goal, measured, verdict)."""
+    return [(f"Recording health, {net}: at most {GOAL} of the time without", show_ratio(share, 3),
+             verdict(share, GOAL, at_most=True)) for net, share in _shares(found).items()]
+
+
+def render(found: Record) -> str:
+    """The table in Markdown."""
+    if "error" in found:
+        return f"Failed: {found['error']}"
+    shares = _shares(found)
+    rows = [(net, show_ratio(shares[net], 3), *(f"{1e6 * median(seconds_per_step(records, key).values()):.0f}"
+                                                for key in ("with", "without")))
+            for net, records in found["nets"].items()]
+    return table(("network", "with / without", "median us a step with", "without"), rows)
+
+
+def _shares(found: Record) -> dict[str, Record]:
+    return {net: ratio(seconds_per_step(records, "with"), seconds_per_step(records, "without"))
+            for net, records in found.get("nets", {}).items()}
+
+
+# --- the child process ----------------------------------------------------------------------------------------------
+
+
+def child(rounds: int, quick: bool) -> None:
+    nets = {net: _records(_fit_of(*about[:-1], 20 if quick else about[-1]), 20 if quick else about[-1], rounds)
+            for net, about in NETS.items()}
+    print(json.dumps({"nets": nets}))
+
+
+def _records(fit: Any, steps: int, rounds: int) -> list[Record]:
+    """Runs with and without in turn, each round beginning with the other one; the first pair only warms up."""
+    records = []
+    for turn in range(-1, rounds):
+        for health in (True, False) if turn % 2 else (False, True):
+            with tempfile.TemporaryDirectory() as folder:
+                began = time.process_time()
+                fit(health, Path(folder))
+                seconds = time.process_time() - began
+            if turn >= 0:
+                records.append({"round": turn, "contender": "with" if health else "without", "steps": steps,
+                                "seconds": seconds})
+    return records
+
+
+def _fit_of(shape: tuple[int, ...], model: str, options: Any, batch: int, steps: int) -> Any:
+    """health, folder -> a whole run on generated pictures."""
+    import numpy as np
+
+    from orthogon.data.columns import CategoryColumn, ImageColumn
+    from orthogon.data.dataset import Dataset
+    from orthogon.train.build import build_task
+    from orthogon.train.fit import attach, fit, plan
+    from orthogon.train.recipe import Recipe
+    from orthogon.train.run import Run
+
+    rng, rows = np.random.default_rng(0), np.arange(ROWS)
+    data = Dataset(name="generated", target="y", ids=rows.astype(str), columns={
+        "x": ImageColumn(rng.integers(0, 256, (ROWS, *shape)).astype(np.uint8)),
+        "y": CategoryColumn(rng.integers(0, 10, ROWS), [str(k) for k in range(10)])})
+    recipe = Recipe().with_values({
+        "task.name": "classify", "model.name": model, "model.options": options, "train.batch_size": batch,
+        "train.steps": steps, "train.device": "cpu", "train.threads": 1, "train.lr": 1e-3})
+    task = build_task(recipe)
+    task.fit(data, rows)
+    attach(task, data, recipe)
+    plans = {health: plan(recipe.with_values({"train.health": health}), task, rows) for health in (True, False)}
+
+    def once(health: bool, folder: Path) -> None:
+        fit(plans[health], task, data, rows, run=Run.create(plans[health].recipe, folder))
+
+    return once
+
+
+if __name__ == "__main__":
+    if "--child" in sys.argv:
+        child(int(sys.argv[2]), sys.argv[3] == "1")
+    else:
+        result = measure(settings_of(arguments(__doc__ or "").parse_args()))
+        print(render(result), *(f"\n{goal}: {value} – {said}" for goal, value, said in goals(result)))
