@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from orthogon.verbs.check import check
     from orthogon.verbs.estimators import Classifier, Regressor
     from orthogon.verbs.evaluate import evaluate
+    from orthogon.verbs.find_rate import find_rate
     from orthogon.verbs.get import get
     from orthogon.verbs.listing import list_names as list  # noqa: F401 - not in __all__, so that * hides no builtin
     from orthogon.verbs.predict import predict
+    from orthogon.verbs.preflight import preflight
     from orthogon.verbs.report import report
     from orthogon.verbs.show import show
     from orthogon.verbs.summary import summary
@@ -42,6 +44,8 @@ _FACE = {
     "check": "orthogon.verbs.check:check",
     "list": "orthogon.verbs.listing:list_names",
     "get": "orthogon.verbs.get:get",
+    "preflight": "orthogon.verbs.preflight:preflight",
+    "find_rate": "orthogon.verbs.find_rate:find_rate",
     "train": "orthogon.verbs.train:train",
     "summary": "orthogon.verbs.summary:summary",
     "evaluate": "orthogon.verbs.evaluate:evaluate",
@@ -59,8 +63,8 @@ _FACE = {
 _ALSO_PACKAGES = ("train", "report")  # a verb and a folder of the same name
 
 __all__ = [
-    "Classifier", "Dataset", "Estimate", "Recipe", "Regressor", "Run", "check", "evaluate", "get",
-    "gradient_check", "load", "predict", "read", "report", "show", "summary", "train",
+    "Classifier", "Dataset", "Estimate", "Recipe", "Regressor", "Run", "check", "evaluate", "find_rate", "get",
+    "gradient_check", "load", "predict", "preflight", "read", "report", "show", "summary", "train",
 ]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orthogon.cli import look, results, train
+from orthogon.cli import before, look, results, train
 from orthogon.cli.shell import Debug, RecipeCommand, Verbs
 
 FIRST = "Try first:  [bold]orthogon train[/bold]   (nothing to download: real handwritten digits are inside)"
@@ -27,6 +27,8 @@ app.command(rich_help_panel=LOOK)(look.show)
 app.command(rich_help_panel=LOOK)(look.check)
 app.command("list", rich_help_panel=LOOK)(look.list_)
 app.command(rich_help_panel=LOOK)(look.get)
+app.command(rich_help_panel=TRAIN, cls=RecipeCommand)(before.preflight)
+app.command("find-rate", rich_help_panel=TRAIN, cls=RecipeCommand)(before.find_rate)
 app.command(rich_help_panel=TRAIN, cls=RecipeCommand)(train.train)
 app.command(rich_help_panel=TRAIN)(look.summary)
 app.command(rich_help_panel=SEE)(results.evaluate)

@@ -28,6 +28,7 @@ OPTIONS = {
     "train.device": "--device",
     "split.folds": "--folds",
     "train.refit": "--refit",
+    "train.preflight": "--no-preflight",
     "data.header": "--no-header",
     "data.columns": "--columns",
     "data.types": "--type",
@@ -89,6 +90,10 @@ def train(
         Option("--tune", help="Choose precision, layout and threads by timing them.", rich_help_panel=HOW),
     ] = False,
     refit: Annotated[bool, Option("--refit", help="{train.refit}", rich_help_panel=HOW)] = False,
+    no_preflight: Annotated[
+        bool,
+        Option("--no-preflight", help="Do not look for mistakes before the first step.", rich_help_panel=HOW),
+    ] = False,
     recipe: Annotated[
         str | None, Option(metavar="FILE", help="Start from this recipe (YAML).", rich_help_panel=HOW)
     ] = None,
@@ -140,8 +145,10 @@ def train(
         raise RecipeError("--epochs and --minutes both say how long to train", remedy="Give one of them.")
     assigned = assignments(set_ or [])
     flat = data_options(columns=columns, no_header=no_header, types=type_, group=group, skip_bad=skip_bad)
+    if no_preflight:
+        flat["train.preflight"] = False
     asked: dict[str, Any] = {
-        "data": data, "task": task, "target": _one_or_all(target), "model": model, "recipe": recipe,
+        "data": data, "task": task, "target": one_or_all(target), "model": model, "recipe": recipe,
         "options": {**flat, **assigned}, "epochs": epochs, "minutes": minutes, "lr": lr, "batch_size": batch_size,
         "seed": seed, "device": device, "folds": folds, "tune": tune, "out": out, "name": name, "resume": resume,
         "test": test, "refit": refit, "quiet": quiet,
@@ -240,5 +247,5 @@ def _pair(text: str, option: str, example: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _one_or_all(values: list[str] | None) -> str | list[str] | None:
+def one_or_all(values: list[str] | None) -> str | list[str] | None:
     return values[0] if values and len(values) == 1 else values or None

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from orthogon.strategy.outcome import Outcome, failed, passed, skipped
 from orthogon.strategy.trial import Fixed, Trial
-from orthogon.train.fit import timeline
+from orthogon.train.fit import build_sampler, timeline
 from orthogon.train.randomness import Draw, generator
 from orthogon.train.step import GradientStep
 from orthogon.train.task import Batch
@@ -28,7 +28,8 @@ HALF, FEWEST = 1024, 100
 SURE = 3.0
 """Standard errors from which a difference counts."""
 
-RATE_STEPS, FALLS, EXPLODES = 60, 1e-3, 1.5
+RATE_STEPS, FALLS, EXPLODES = 60, 1e-3, 2.0
+"""Steps with the recipe's rate, the share by which they must lower the loss, and how often they may multiply it."""
 
 
 def one_batch(trial: Trial) -> Outcome:
@@ -183,6 +184,8 @@ def _paired(trial: Trial, rows: Tensor, others: Tensor) -> Batch:
 def _difference(one: Tensor, other: Tensor) -> tuple[float, float]:
     """Mean and standard error of one − other, example by example; those without a loss are left out."""
     apart = (one - other)[~(one - other).isnan()].double()
+    if len(apart) < 2:
+        return math.nan, math.nan
     return apart.mean().item(), (apart.std() / math.sqrt(len(apart))).item()
 
 
@@ -198,9 +201,9 @@ def learning_rate(trial: Trial) -> Outcome:
     steps = max(8, min(RATE_STEPS, trial.settings.steps or RATE_STEPS))
     settings = trial.settings.model_copy(update={"steps": steps, "compile": False, "ema": 0.0})
     rate = f"{settings.lr:.3g}" if settings.lr else "?"
-    sampler = trial.task.sampler(trial.rows.numpy(), trial.batch_size, settings.seed, trial.compute.device)
+    sampler = build_sampler(trial.task, trial.rows.numpy(), settings, trial.compute.device)
     model, some = trial.copy(), trial.batch(256)
-    step = trial.task.step(model, settings, trial.compute, timeline(settings, sampler.batches(0)))
+    step = trial.task.step(model, settings, trial.compute, timeline(settings, sampler.lengths(steps)))
     if not isinstance(step, GradientStep):
         return skipped(f"{type(step).__name__} has a way of its own to go on")
     with torch.no_grad():
@@ -213,7 +216,7 @@ def learning_rate(trial: Trial) -> Outcome:
             break
     with torch.no_grad():
         after = trial.loss(model.train(), some).item()
-    worst = max(losses[-len(losses) // 2 :])
+    worst = max(sum(losses[k : k + 5]) / 5 for k in range(max(1, len(losses) - 4)))  # over five batches each
     said = f"at {rate} the loss went from {before:.3g} to {after:.3g} in {len(losses)} steps"
     lower = "Take a third of it, or what `orthogon find-rate` suggests."
     if not math.isfinite(after) or not math.isfinite(worst) or max(after, worst) > EXPLODES * before + 1e-6:

@@ -18,6 +18,9 @@ from orthogon.train.health import activations, layers_of
 SLOPES, EVALUATIONS = 3, 14
 """Coordinates of each parameter in the gradient check, and how often the loss is taken for each, about."""
 
+STILL = 1e-6
+"""Deviation over the examples below which what enters a layer does not depend on them."""
+
 
 def units(trial: Trial) -> Outcome:
     """Most units do something: not zero for every example, not at the end of a tanh or sigmoid."""
@@ -37,7 +40,7 @@ def units(trial: Trial) -> Outcome:
         worst = max(shares, key=lambda name: shares[name], default="")
         if worst and shares[worst] > bound:
             return failed(f"{100 * shares[worst]:.0f} % {what.format(worst)}", remedy)
-    still = [names[at] for at in order[1:] if at in found["scale"] and float(found["scale"][at]) == 0]
+    still = [names[at] for at in order[1:] if at in found["scale"] and float(found["scale"][at]) < STILL]
     if still:
         return failed(f"what enters {still[0]} is the same for every example", "Draw initial weights at random; zeros "
                       "never become different from each other.")

@@ -17,12 +17,8 @@ from orthogon.strategy import checks_of_gradients as gradients
 from orthogon.strategy.outcome import Outcome, failed, skipped
 from orthogon.strategy.trial import Trial
 from orthogon.train.build import build_model
-from orthogon.train.fit import Plan
-from orthogon.train.recipe import TrainSettings
+from orthogon.train.fit import Plan, preflight_seconds
 from orthogon.train.task import Task
-
-SHARE, MOST_SECONDS, LEAST_SECONDS = 0.05, 5.0, 0.2
-"""Of the planned time; at most; and, where no time is planned, at least: reading and reporting take longer by far."""
 
 
 class Check(NamedTuple):
@@ -121,7 +117,7 @@ def preflight(plan: Plan, task: Task, rows: np.ndarray, *, model: nn.Module | No
 
 
 def preflight_at_start(plan: Plan, task: Task, rows: np.ndarray, *, model: nn.Module | None = None) -> Preflight:
-    """The quick checks, as many as fit into `seconds_at_start`."""
+    """The quick checks, as many as fit into `preflight_seconds`."""
     started = time.perf_counter()
     trial = _trial(plan, task, rows, model)
     outcomes: dict[str, Outcome] = {}
@@ -131,7 +127,7 @@ def preflight_at_start(plan: Plan, task: Task, rows: np.ndarray, *, model: nn.Mo
             step_seconds = trial.step_seconds()
         except Exception:  # the checks will say what is wrong
             step_seconds = 0.0
-        seconds = seconds_at_start(plan.recipe.train, step_seconds)
+        seconds = preflight_seconds(plan.recipe.train, step_seconds)
         for check in AT_START:
             trial.seconds = seconds - (time.perf_counter() - started)
             if check.steps * step_seconds > trial.seconds:
@@ -139,13 +135,6 @@ def preflight_at_start(plan: Plan, task: Task, rows: np.ndarray, *, model: nn.Mo
             else:
                 outcomes[check.name] = _tried(check, trial, outcomes)
     return Preflight(outcomes, time.perf_counter() - started, tuple(left_out))
-
-
-def seconds_at_start(settings: TrainSettings, step_seconds: float) -> float:
-    """5 % of the time that is planned, in minutes or as steps of so many seconds; at most 5 s."""
-    if settings.minutes is not None:
-        return min(MOST_SECONDS, SHARE * 60 * settings.minutes)
-    return min(MOST_SECONDS, max(LEAST_SECONDS, SHARE * (settings.steps or 0) * step_seconds))
 
 
 def _trial(plan: Plan, task: Task, rows: np.ndarray, model: nn.Module | None) -> Trial:

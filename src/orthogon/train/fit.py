@@ -134,8 +134,19 @@ def _steps(settings: TrainSettings, sampler: Sampler, task: Task, model: nn.Modu
     look_seconds = _probe_evaluation(settings, task, model, dev_rows)
     # An epoch of fewer, larger batches takes no longer than the first one.
     epoch_seconds = sampler.batches(0) * step_seconds + look_seconds / settings.evaluate_every
-    whole, rest = divmod(0.97 * settings.minutes * 60 / epoch_seconds, 1)
+    seconds = 0.97 * settings.minutes * 60 - (preflight_seconds(settings) if settings.preflight else 0.0)
+    whole, rest = divmod(seconds / epoch_seconds, 1)
     return max(1, sum(map(sampler.batches, range(int(whole)))) + int(rest * sampler.batches(int(whole))))
+
+
+def preflight_seconds(settings: TrainSettings, step_seconds: float = 0.0) -> float:
+    """What the checks before training may take: 5 % of the minutes, or of the steps of so many seconds; 5 s at most.
+
+    Where no minutes are planned 0.2 s are always theirs: reading the data and writing the report take longer by far.
+    """
+    if settings.minutes is not None:
+        return min(5.0, 0.05 * 60 * settings.minutes)
+    return min(5.0, max(0.2, 0.05 * (settings.steps or 0) * step_seconds))
 
 
 def _check_schedule(settings: TrainSettings, sampler: Sampler) -> list[str]:

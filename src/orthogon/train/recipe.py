@@ -201,6 +201,7 @@ class TrainSettings(Section):
     checkpoint_steps: int | None = knob(None, "steps between checkpoints; left out: about every minute", low=1)
     evaluate_every: int = knob(1, "epochs between looks at dev", low=1)
     health: bool = knob(True, "record gradients, updates and activations of each layer at a few steps")
+    preflight: bool = knob(True, "look for mistakes before the first step, in 5 % of the planned time and 5 s at most")
     refit: bool = knob(False, "after evaluation train once more on all parts but test, and ship that")
 
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from orthogon.data.columns import ImageColumn
 from orthogon.data.dataset import Dataset
-from orthogon.errors import Diverged
+from orthogon.errors import Diverged, RecipeError
 from orthogon.report.examples import store_examples
 from orthogon.report.report import write as write_report
 from orthogon.serve.bundle import write_bundle
@@ -62,6 +62,7 @@ class Session:
         rows, dev = prepared.passport.rows("train"), prepared.passport.rows("dev")
         task = prepared.task(rows)
         chosen = self._plan(prepared, task, rows, dev, ranks)
+        self._preflight(chosen, task, rows, ranks)
         fitted = self._fit(chosen, task, prepared, rows, dev, ranks, noun)
         ranks.leave()
         if not ranks.first:
@@ -94,6 +95,19 @@ class Session:
         )
         return chosen
 
+    def _preflight(self, chosen: Plan, task: Task, rows: np.ndarray, ranks: Ranks) -> None:
+        """One line where all is well, one for each failure; RecipeError where the training cannot succeed."""
+        if not chosen.recipe.train.preflight or not ranks.first:
+            return
+        from orthogon.strategy.preflight import preflight_at_start
+
+        found = preflight_at_start(chosen, task, rows, model=self.module)
+        self.console.line("preflight", found.sentence())
+        for name, outcome in found.failures.items():
+            if outcome.hopeless:
+                raise RecipeError(outcome.evidence, where=name, remedy=outcome.remedy)
+            self.console.line("warning", f"{name}: {outcome.evidence}. {outcome.remedy}")
+
     def _fit(
         self, chosen: Plan, task: Task, prepared: Prepared, rows: np.ndarray, dev: np.ndarray, ranks: Ranks, noun: str,
         run: Run | None = None,
@@ -120,8 +134,6 @@ class Session:
     def _cross_validate(self, prepared: Prepared, ranks: Ranks, noun: str) -> Run:
         """Train k times; the rows that each fold's network did not see serve together as dev. Then train on all."""
         if ranks.world > 1:
-            from orthogon.errors import RecipeError
-
             raise RecipeError("folds are trained one after another, in one process", where="split.folds",
                               remedy="Leave torchrun out, or --folds.")
         passport = prepared.passport
@@ -133,6 +145,8 @@ class Session:
             chosen = plan(prepared.recipe, task, parts["train"], parts["dev"], model=self.module)
             self.console.line(f"fold {k + 1}/{len(passport.folds)}", f"{len(parts['train']):,} to train on, "
                               f"{len(parts['dev']):,} held out")
+            if k == 0:
+                self._preflight(chosen, task, parts["train"], ranks)
             fold = self._fold_run(k, chosen)
             fitted = self._fit(chosen, task, prepared, parts["train"], parts["dev"], ranks, noun, fold)
             network.append(evaluate(task, fitted.model, prepared.data, parts["dev"], "dev", fitted.compute))
