@@ -24,8 +24,7 @@ from orthogon.train.task import Batch, Loss, Part
 
 CPU = torch.device("cpu")
 NAMES = list(registry.optimizers.entries)
-DEEP = {"model__options": {"hidden": [8] * 9, "dropout": 0.3}}
-"""Twenty tensors of at most 64 numbers: the rule makes them flat."""
+DEEP = {"model__options": {"hidden": [8] * 4, "dropout": 0.3}, "train__flat": True}
 
 
 class StopAt(Observer):
@@ -51,7 +50,6 @@ def test_a_run_that_was_cut_off_goes_on_bit_for_bit(tmp_path, settings):
                     train__checkpoint_steps=8, train__parameter_rules=[{"pattern": "output.*", "lr": 0.3}], **settings)
     run = new_run(tmp_path, wanted, "whole")
     whole, _ = trained(wanted, run=run)
-    assert whole.plan.recipe.train.flat
     cut = new_run(tmp_path, wanted)
     with pytest.raises((KeyboardInterrupt, Interrupted)):
         trained(wanted, run=cut, observers=(StopAt(17),))
@@ -231,9 +229,12 @@ def resolved(tensors: int, numbers: int, **settings) -> bool | None:
 
 
 def test_many_small_tensors_on_the_cpu_are_made_flat_unless_the_recipe_says_otherwise():
-    assert resolved(16, 16 * 4000)
-    assert not resolved(15, 100)
-    assert not resolved(16, 16 * 4000 + 1)
+    assert resolved(50, 50 * 4000)
+    assert not resolved(49, 100)
+    assert not resolved(50, 50 * 4000 + 1)
+    for unfused in ({"optimizer": "nadam"}, {"fused": False}):
+        assert resolved(16, 16 * 4000, **unfused)
+        assert not resolved(15, 100, **unfused)
     assert not resolved(100, 100, optimizer="somebody's")
     assert resolved(100, 100, flat=False) is False
     assert resolved(1, 10**9, flat=True) is True
@@ -250,10 +251,9 @@ def test_groups_keep_their_rates_and_decay_when_flat():
 
 
 def test_training_twice_on_a_module_of_ones_own_goes_on_from_its_weights():
-    net = nn.Sequential(*[part for _ in range(10) for part in (nn.Linear(6, 6), nn.Tanh())], nn.Linear(6, 3))
-    first, _ = trained(recipe(), blobs(), model=net)
+    net = nn.Sequential(*[part for _ in range(3) for part in (nn.Linear(6, 6), nn.Tanh())], nn.Linear(6, 3))
+    first, _ = trained(recipe(train__flat=True), blobs(), model=net)
     after = weights(first)
-    assert first.plan.recipe.train.flat
-    trained(recipe(train__epochs=None, train__steps=1, train__lr=1e-9), blobs(), model=net)
+    trained(recipe(train__flat=True, train__epochs=None, train__steps=1, train__lr=1e-9), blobs(), model=net)
     for name, each in net.state_dict().items():
         torch.testing.assert_close(each, after[name])

@@ -21,7 +21,7 @@ THREADS_FROM = 200_000_000
 BF16_FROM = 500_000_000
 # From so many tensors on, of so many numbers on average, an optimizer saves more by moving them as one than it costs
 # to zero their gradients and add to them (same machine; on a GPU a fused optimizer takes them all at once anyway).
-FLAT_FROM, FLAT_NUMBERS = 16, 4_000
+FLAT_FROM, FLAT_FROM_WITHOUT_FUSED, FLAT_NUMBERS = 50, 16, 4_000
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,10 @@ class Workload:
     def per_step(self) -> int:
         return self.multiply_adds * self.batch_size
 
-    @property
-    def many_small_tensors(self) -> bool:
-        return self.tensors >= FLAT_FROM and self.numbers <= FLAT_NUMBERS * self.tensors
+    def gains_from_flat(self, fused: bool) -> bool:
+        """Whether the trainable tensors are many and small enough for the optimizer to move them as one."""
+        fewest = FLAT_FROM if fused else FLAT_FROM_WITHOUT_FUSED
+        return self.tensors >= fewest and self.numbers <= FLAT_NUMBERS * self.tensors
 
 
 def resolve_device(name: str) -> torch.device:
@@ -147,7 +148,9 @@ def resolve(settings: TrainSettings, work: Workload) -> tuple[TrainSettings, lis
     if settings.fused is None:
         resolved["fused"] = can_be_fused(settings.optimizer, device.type)
     if settings.flat is None:
-        resolved["flat"] = device.type == "cpu" and is_elementwise(settings.optimizer) and work.many_small_tensors
+        fused = bool(resolved.get("fused", settings.fused))
+        known = device.type == "cpu" and is_elementwise(settings.optimizer)
+        resolved["flat"] = known and work.gains_from_flat(fused)
     if settings.threads is None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         world = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
