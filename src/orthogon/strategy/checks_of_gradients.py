@@ -15,7 +15,7 @@ from orthogon.strategy.outcome import Outcome, failed, passed, skipped
 from orthogon.strategy.trial import Trial
 from orthogon.train.health import activations, layers_of
 
-SLOPES, EVALUATIONS = 3, 14
+SLOPES, EVALUATIONS = 2, 10
 """Coordinates of each parameter in the gradient check, and how often the loss is taken for each, about."""
 
 STILL = 1e-6
@@ -82,7 +82,7 @@ def gradient(trial: Trial) -> Outcome:
         trial.loss(model.eval(), batch)
         started = time.perf_counter()
         trial.loss(model, batch)
-    cost = 3 * (time.perf_counter() - started) * EVALUATIONS * (SLOPES + 1)  # float64 takes up to three times as long
+    cost = 2 * (time.perf_counter() - started) * EVALUATIONS * (SLOPES + 1)  # float64 takes twice as long
     for each in _left_out(learning, int(trial.seconds / cost)):
         each.requires_grad_(False)
     try:
