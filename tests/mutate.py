@@ -80,7 +80,6 @@ class Reach:
 
 
 def run_pytest(arguments: list[str], root: Path, plugin: Any = None) -> int:
-    sys.stdout.flush()
     with open(os.devnull, "w") as nothing, tempfile.TemporaryDirectory() as scratch:
         os.dup2(nothing.fileno(), 1)
         os.dup2(nothing.fileno(), 2)
@@ -170,6 +169,7 @@ def main() -> int:
     files = [Path(file).resolve() for file in options.tests or ()]
     files = files or sorted(file for file in (ROOT / "tests").rglob("test_*.py")
                             if file.relative_to(ROOT / "tests").as_posix().startswith(TESTS))
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] - what is printed is not forked along
     os.environ["OMP_NUM_THREADS"] = "1"
     for name in LOADED_ONCE:
         import_module(name)

@@ -25,12 +25,7 @@ from orthogon.draw.boundaries import boundaries
 from orthogon.draw.curves import curves
 from orthogon.draw.times import times
 from orthogon.equations.activations import ACTIVATIONS, hardmax, sigmoid, softmax
-from orthogon.equations.dense import (
-    check_dimensions,
-    network,
-    network_backward,
-    network_by_loop,
-)
+from orthogon.equations.dense import check_dimensions, network, network_backward, network_by_loop
 from orthogon.equations.derivative import gradient_check_ratio, numerical_gradient, two_sided_derivative
 from orthogon.equations.logistic import fit_logistic, logistic, logistic_by_loop
 from orthogon.equations.losses import (
@@ -218,7 +213,7 @@ run = og.train(
     data, model=neuron, epochs=STEPS, batch_size=len(y), lr=RATE, quiet=True,
     options={"train.optimizer": "sgd", "train.schedule": "constant", "train.weight_decay": 0.0,
              "train.evaluate_every": STEPS},
-)  # fmt: skip
+)
 ways["og.train"] = np.append(neuron.w.detach(), neuron.b.detach())
 seconds["og.train"] = run.result["speed"]["step_ms"] / 1000
 
@@ -280,9 +275,10 @@ torch.testing.assert_close(w.grad, by_chain)
 # <a id="perceptron"></a><!-- rows: 1.01 1.02 -->
 # ## The perceptron
 #
-# **What can one neuron learn, and what not?** The oldest neuron bends with a step: 1 if $w^\top x + b > 0$, else 0. Its
-# rule is older than gradient descent: after a mistake, $w := w + (y - \hat y) x$. If a line separates the classes, it
-# finds one. AND, OR and NOT have such a line; XOR has none, and the perceptron goes round in circles.
+# **What can one neuron learn, and what not?** The oldest neuron bends with a step: 1 if $w^\top x + b > 0$, else 0 (on
+# the line, too). Its rule is older than gradient descent: after a mistake, $w := w + (y - \hat y) x$. If a line
+# separates the classes, it finds one. AND, OR and NOT have such a line; XOR has none, and the perceptron goes round in
+# circles.
 
 # %%
 corners = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
@@ -326,8 +322,8 @@ print(f"2000 examples: {1000 * (between - began):.1f} ms one at a time, {1000 * 
 # **Which layer is the first?** The first that computes. The input is layer 0 and does not count; hidden layers and the
 # output do, and the output is not a hidden layer. So the network above has two layers, one of them hidden.
 #
-# **What does $a_j^{[l]\{k\}(i)}$ mean?** Unit $j$ of layer $l$, in mini-batch $k$, for its example $i$. (A time step
-# would be $\langle t \rangle$.) The lecture counts $j$ and $i$ from 1, arrays count from 0.
+# **What does $a_j^{[l]\lbrace k \rbrace(i)}$ mean?** Unit $j$ of layer $l$, in mini-batch $k$, for its example $i$. (A
+# time step would be $\langle t \rangle$.) The lecture counts $j$ and $i$ from 1, arrays count from 0.
 
 # %%
 batches = np.split(inputs, 20)  # k = 1 … 20, a hundred examples each
@@ -372,7 +368,7 @@ except ValueError as error:
 # told $dA$, how the cost depends on what it gave; it finds from it how the cost depends on its own weights, and on what
 # it was given, which it hands on:
 #
-# $$dZ^{[l]} = dA^{[l]} * g'(Z^{[l]}), \quad dW^{[l]} = dZ^{[l]\top} A^{[l-1]}, \quad
+# $$dZ^{[l]} = dA^{[l]} \ast g'(Z^{[l]}), \quad dW^{[l]} = dZ^{[l]\top} A^{[l-1]}, \quad
 # db^{[l]} = \textstyle\sum_i dZ^{[l](i)}, \quad dA^{[l-1]} = dZ^{[l]} W^{[l]} .$$
 #
 # Each gradient here is compared with differences, $(J(\theta + \varepsilon) - J(\theta - \varepsilon)) / 2\varepsilon$:
@@ -594,7 +590,7 @@ np.testing.assert_allclose(original_dropout(many, masks)[0].mean(0), original_dr
 recipe = og.Recipe().with_values({
     "model.name": "mlp", "model.options": {"hidden": [320, 160], "dropout": 0.2},
     "train.optimizer": "momentum", "train.momentum": 0.95, "train.lr": 0.1, "train.schedule": "cosine",
-})  # fmt: skip
+})
 print("\n".join(line for line in recipe.to_yaml().splitlines()
                 if line.split(":")[0].strip() in ("hidden", "dropout", "optimizer", "momentum", "lr", "schedule")))
 
@@ -648,7 +644,7 @@ def grade(name, backward):
 
     check = og.gradient_check(
         point, lambda point, d_out: (forward(**dict(point.named_parameters())) * d_out).sum(), d_out, gradients=yours,
-    )  # fmt: skip
+    )
     for wrong in check.failures:
         print(f"{name}: not yet. {wrong.name}, {wrong.worst}")
     if check.passed:

@@ -109,7 +109,7 @@ curves(
     {"measured": (days, temperature), "β = 0.7": (days, exponentially_weighted_average(temperature, 0.7)),
      "β = 0.95": (days, slow), "β = 0.95, corrected": (days, corrected)},
     title="Averages of a noisy series", x_label="day", y_label="degrees",
-)  # fmt: skip
+)
 
 # %% [markdown]
 # <a id="momentum"></a><!-- rows: 7.03 7.04 -->
@@ -215,12 +215,11 @@ scale_by_layer(scales, title="A signal through fifty linear layers")
 # %%
 pairs = {"relu, He": ("relu", "he_normal"), "relu, Glorot": ("relu", "glorot_uniform"),
          "tanh, Glorot": ("tanh", "glorot_uniform"), "selu, LeCun": ("selu", "lecun_normal"),
-         "tanh, 0.01": ("tanh", "small_random"), "sigmoid, Glorot": ("sigmoid", "glorot_uniform")}  # fmt: skip
+         "tanh, 0.01": ("tanh", "small_random"), "sigmoid, Glorot": ("sigmoid", "glorot_uniform")}
 through = {name: signal_scale(*pair, width=128, seeds=2) for name, pair in pairs.items()}
 for name, scale in through.items():
     print(f"{name:>15}: activations × {scale.activations[-1] / scale.activations[0]:.0e} from layer 1 to 50, "
           f"gradients × {scale.gradients[0] / scale.gradients[-1]:.0e} on the way back")
-del through["tanh, 0.01"]  # gone after a few layers; left out of the figures
 scale_by_layer({name: scale.activations for name, scale in through.items()}, title="Activations through fifty layers")
 
 # %% [markdown]
@@ -288,7 +287,7 @@ def layer(bend, norm=False, skip=False):
 torch.manual_seed(0)
 x, sigmoid, relu = torch.randn(128, 64), torch.nn.Sigmoid, torch.nn.ReLU
 nets = {"sigmoid": {"bend": sigmoid}, "sigmoid, batch norm": {"bend": sigmoid, "norm": True},
-        "sigmoid, skips": {"bend": sigmoid, "skip": True}, "ReLU, He": {"bend": relu}}  # fmt: skip
+        "sigmoid, skips": {"bend": sigmoid, "skip": True}, "ReLU, He": {"bend": relu}}
 for name, options in nets.items():
     net = torch.nn.Sequential(*[layer(**options) for _ in range(30)])
     net(x).square().mean().backward()
@@ -316,9 +315,9 @@ curves({name: (sizes, found) for name, found in errors.items()}, title="Error of
        x_label="ε", y_label="error", log=True, log_x=True, height=240)
 
 # %% [markdown]
-# The rules, all of which `og.gradient_check` keeps for you:
+# The rules (`og.gradient_check` sees to dropout and to precision by itself):
 #
-# - For debugging alone: it costs two forward passes for each number that is checked.
+# - For debugging alone: it costs two forward passes or more for each number that is checked.
 # - Everything that is in the cost must be in both: with a penalty on the weights, too.
 # - No dropout: the function must be the same at each call. (It runs a copy in evaluation mode, in float64.)
 # - At initial weights, and again after some training: some mistakes show only once weights are large.
