@@ -13,12 +13,14 @@ from worlds import DEVICE, assert_same_bits, blobs, new_run, recipe, trained, we
 from orthogon.data.columns import LabelsColumn, NumberColumn
 from orthogon.errors import RecipeError
 from orthogon.nn.models import mlp
+from orthogon.tasks.classify import Classify
 from orthogon.train.build import build_task
 from orthogon.train.compute import Compute
 from orthogon.train.explicit import ExplicitStep
 from orthogon.train.fit import attach, plan, timeline
 from orthogon.train.randomness import Draw
 from orthogon.train.step import GradientStep
+from orthogon.train.task import Loss
 
 pytestmark = pytest.mark.skipif(DEVICE != "cpu", reason="chosen on the CPU, where it was measured")
 
@@ -121,6 +123,25 @@ def test_asking_for_it_where_it_cannot_be_is_refused_with_the_reason():
         chosen(model__options={"hidden": [8], "norm": "batch"}, train__explicit=True)
     with pytest.raises(RecipeError, match="bf16 or compiled"):
         chosen(train__precision="bf16", train__explicit=True)
+
+
+def test_a_task_with_a_loss_of_its_own_is_left_to_autograd():
+    class Halved(Classify):
+        def loss(self, model, batch, carried=None):
+            found = super().loss(model, batch, carried)
+            return Loss((found.parts[0]._replace(sum=found.parts[0].sum / 2),))
+
+    class Both(Halved):
+        def output_gradient(self, outputs, batch):
+            part, gradient = super().output_gradient(outputs, batch)
+            return part._replace(sum=part.sum / 2), gradient / 2
+
+    data, wanted = blobs(), recipe()
+    for kind, explicit in ((Classify, True), (Halved, False), (Both, True)):
+        task = kind(wanted.task, wanted.data)
+        task.fit(data, np.arange(160))
+        attach(task, data, wanted)
+        assert plan(wanted, task, np.arange(160)).recipe.train.explicit is explicit
 
 
 def test_a_run_without_autograd_resumes_bit_for_bit(tmp_path):
