@@ -144,3 +144,13 @@ def test_a_named_initializer_is_that_of_all_layers():
     small = mlp(ModelSpec((InputSpec("number", (200,)),), 50), hidden=[300], initializer="small_random")
     for layer in (small.hidden[0], small.output):
         assert float(layer.weight.detach().std()) == pytest.approx(0.01, rel=0.03)
+
+
+def test_worked_numbers_of_dense_layers():
+    """34.24: the stacked autoencoder 784-100-30-100-784. 34.06: one layer from a picture of a million pixels."""
+    pictures = ModelSpec((InputSpec("image", (1, 28, 28)),), 784)
+    model = mlp(pictures, hidden=(100, 30, 100))
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
+    assert [sum(p.numel() for p in layer.parameters()) for layer in layers] == [78_500, 3_030, 3_100, 79_184]
+    with torch.device("meta"):
+        assert nn.Linear(1000 * 1000 * 3, 1000).weight.numel() == 3_000_000_000

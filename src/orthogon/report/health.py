@@ -32,8 +32,9 @@ def health(page: Page, view: View) -> None:
     numbers = _last_record(records[-1])
     gradients = _table(records, layers, "gradient")
     if any(value == value for row in gradients for value in row):
+        about = f"Norm of the gradient of each layer's weights{_of_all(records, layers)}; zero has the palest color."
         page.figure(layer_map(gradients, layers, steps, title="norm of each layer's gradient by step", log=True),
-                    f"Norm of the gradient of each layer's weights{_of_all(records, layers)}; zero has the palest color.", numbers)
+                    about, numbers)
     silent, what = _silent(records, layers)
     if what:
         page.figure(layer_map(silent, layers, steps, title=f"share of {what} units by layer and step"),

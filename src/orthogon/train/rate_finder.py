@@ -117,7 +117,8 @@ def suggest(rates: np.ndarray, losses: np.ndarray) -> RateRange:
         return RateRange(rates, losses, None, None, None, "the sweeps disagree: one falls only from "
                          f"{low:.2g} on, another rises again from {high:.2g}. Try more seeds or a larger batch")
     value = float(np.clip(steepest, low, high))
-    return RateRange(rates, losses, low, high, value, f"the loss falls in {len(found)} of {len(found)} sweeps, fastest there")
+    reason = f"the loss falls in {len(found)} of {len(found)} sweeps, fastest there"
+    return RateRange(rates, losses, low, high, value, reason)
 
 
 def smoothed(losses: np.ndarray) -> np.ndarray:
