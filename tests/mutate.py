@@ -51,7 +51,7 @@ class Broken(ast.NodeTransformer, SourceFileLoader):
         tree = ast.fix_missing_locations(self.visit(self.mutant.tree))
         return compile(tree, self.path, "exec")
 
-    def visit(self, node: ast.AST) -> ast.AST:
+    def visit(self, node: ast.AST) -> Any:
         return self.mutant.new if node is self.mutant.old else self.generic_visit(node)
 
 
@@ -130,8 +130,8 @@ def in_processes(jobs: Iterable[tuple[Any, float, Callable[[], int]]], workers: 
 
 def mutate(
     source: Path, tests: Path, files: list[Path], chosen: list[Mutant], workers: int
-) -> list[tuple[Mutant, str]]:
-    """The survivors, each with the reason. tests: the folder; files: what of it is run."""
+) -> Iterator[tuple[Mutant, str]]:
+    """The survivors, each with the reason, as they are found. tests: the folder; files: what of it is run."""
     reached: dict[tuple[str, str], list[tuple[float, str]]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as scratch:
         notes = {file: Path(scratch) / str(k) for k, file in enumerate(files)}
@@ -150,9 +150,11 @@ def mutate(
             allowed = 30 + 5 * sum(duration for duration, _ in belonging)
             ids = [test for _, test in belonging]
             work.append((mutant, allowed, lambda m=mutant, t=ids: try_out(m, source, t, tests.parent)))
-    codes = dict(in_processes(work, workers))
-    return [(mutant, "no test reaches it" if mutant not in codes else "no test notices")
-            for mutant in chosen if codes.get(mutant, 0) == 0]
+        else:
+            yield mutant, "no test reaches it"
+    for mutant, code in in_processes(work, workers):
+        if code == 0:
+            yield mutant, "no test notices"
 
 
 def main() -> int:
@@ -174,10 +176,11 @@ def main() -> int:
     for name in LOADED_ONCE:
         import_module(name)
     began = time.monotonic()
-    survivors = mutate(SOURCE, ROOT / "tests", files, chosen, len(os.sched_getaffinity(0)))
-    for mutant, reason in survivors:
+    survivors = []
+    for mutant, reason in mutate(SOURCE, ROOT / "tests", files, chosen, len(os.sched_getaffinity(0))):
         print(f"survived: {mutant.place}:{mutant.change}  ({reason})")
-    every, missed = (Counter(m.path for m in each) for each in (chosen, [mutant for mutant, _ in survivors]))
+        survivors.append(mutant)
+    every, missed = (Counter(mutant.path for mutant in each) for each in (chosen, survivors))
     for path in every:
         print(f"{every[path] - missed[path]:4} of {every[path]:4} caught in {path.relative_to(SOURCE)}")
     share = 1 - len(survivors) / max(1, len(chosen))
