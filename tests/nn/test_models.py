@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from orthogon.errors import RecipeError
 from orthogon.nn.activations import ACTIVATIONS, activation
