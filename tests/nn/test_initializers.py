@@ -8,7 +8,7 @@ from torch import nn
 
 from orthogon.errors import RecipeError
 from orthogon.nn.activations import ACTIVATIONS, gain
-from orthogon.nn.initializers import PAIRS, SCHEMES, initialize, initialize_output
+from orthogon.nn.initializers import PAIRS, SCHEMES, initialize, initialize_output, random_image
 from orthogon.nn.scale import signal_scale
 
 N_IN, N_OUT = 400, 200
@@ -151,3 +151,14 @@ def test_a_scale_of_nothing_is_refused():
     with pytest.raises(ValueError, match="at least 1"):
         signal_scale("relu", depth=0)
     assert set(SCHEMES) > {"zeros", "small_random"}
+
+
+def test_a_random_image_is_uniform_noise():
+    noise = random_image(generator=torch.Generator().manual_seed(3))
+    assert noise.shape == (3, 100, 100)
+    assert torch.equal(noise, random_image(3, 100, 100, torch.Generator().manual_seed(3)))
+    assert 0 <= noise.min() < 1e-3
+    assert 1 - 1e-3 < noise.max() < 1
+    assert noise.mean() == pytest.approx(0.5, abs=0.01)
+    assert noise.var() == pytest.approx(1 / 12, rel=0.02)
+    assert random_image(1, 4, 6).shape == (1, 4, 6)

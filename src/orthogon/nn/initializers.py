@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 
+import torch
 from torch import Tensor, nn
 from torch.nn import init
 
@@ -75,3 +76,9 @@ def initialize_output(layer: nn.Linear) -> None:
     init.normal_(layer.weight, std=0.1 / math.sqrt(layer.in_features))
     if layer.bias is not None:
         init.zeros_(layer.bias)
+
+
+def random_image(channels: int = 3, height: int = 100, width: int = 100,
+                 generator: torch.Generator | None = None) -> Tensor:
+    """Noise, uniform in [0, 1), of shape C×H×W: where the picture starts that style transfer trains (row 4.11)."""
+    return torch.rand(channels, height, width, generator=generator)

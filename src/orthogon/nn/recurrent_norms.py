@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from orthogon.nn.padding import without_padding, zero_padding
+
 
 class StepBatchNorm(nn.Module):
     """Batch normalization of N×C with statistics of its own for each time step; scale and shift serve all steps.
@@ -127,14 +129,14 @@ class BatchNormLSTM(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: tuple[Tensor, Tensor] | None = None,
                 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        x, present = _without_padding(x, lengths)
+        x, present = without_padding(x, lengths)
         zeros = x.new_zeros(x.shape[0], self.cell.hidden_size)
         h, c = (zeros, zeros) if state is None else state
         outputs = []
         for step in range(x.shape[1]):
             h, c = self.cell(x[:, step], (h, c), step, None if present is None else present[:, step])
             outputs.append(h)
-        return _zero_padding(torch.stack(outputs, dim=1), present), (h, c)
+        return zero_padding(torch.stack(outputs, dim=1), present), (h, c)
 
 
 class InputBatchNormRNN(nn.Module):
@@ -153,7 +155,7 @@ class InputBatchNormRNN(nn.Module):
         self.norm = StepBatchNorm(hidden_size, steps=1, scale=1.0, shift=True)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, h: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        x, present = _without_padding(x, lengths)
+        x, present = without_padding(x, lengths)
         from_input = F.linear(x.flatten(0, 1), self.weight_ih)
         from_input = self.norm(from_input, 0, None if present is None else present.flatten())
         from_input = from_input.unflatten(0, x.shape[:2])
@@ -163,18 +165,4 @@ class InputBatchNormRNN(nn.Module):
             after = torch.tanh(from_input[:, step] + F.linear(h, self.weight_hh))
             h = after if present is None else torch.where(present[:, step, None], after, h)
             outputs.append(h)
-        return _zero_padding(torch.stack(outputs, dim=1), present), h
-
-
-def _without_padding(x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """x with zeros behind its lengths, and the mask N×T of what is there."""
-    if lengths is None:
-        return x, None
-    if lengths.shape != x.shape[:1]:
-        raise ValueError(f"lengths is one number per sequence, shape ({x.shape[0]},); got {tuple(lengths.shape)}")
-    present = torch.arange(x.shape[1], device=x.device) < lengths.to(x.device).unsqueeze(1)
-    return x.masked_fill(~present.unsqueeze(2), 0), present
-
-
-def _zero_padding(outputs: Tensor, present: Tensor | None) -> Tensor:
-    return outputs if present is None else outputs.masked_fill(~present.unsqueeze(2), 0)
+        return zero_padding(torch.stack(outputs, dim=1), present), h

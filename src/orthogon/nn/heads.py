@@ -1,0 +1,77 @@
+"""Several outputs from one network: heads on a trunk, side branches, and a new last layer for a new task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from orthogon.nn.initializers import initialize_output
+
+SIDE_WEIGHT = 0.3
+
+
+class Heads(nn.Module):
+    """One trunk, and a head for each output: inputs -> {name: head(trunk(inputs))} (row 2.13).
+
+    Such as {"class": nn.Linear(64, 5), "box": nn.Linear(64, 4)}: softmax and cross-entropy on the one, squared error on
+    the other, added up by orthogon.nn.total.weighted_outputs. ValueError without heads.
+    """
+
+    def __init__(self, trunk: nn.Module, heads: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        if not heads:
+            raise ValueError("there are no heads; give one for each output: {'class': nn.Linear(64, 5)}")
+        self.trunk = trunk
+        self.heads = nn.ModuleDict(heads)
+
+    def forward(self, *inputs: Tensor) -> dict[str, Tensor]:
+        features = self.trunk(*inputs)
+        return {name: head(features) for name, head in self.heads.items()}
+
+
+class SideBranches(nn.Module):
+    """Stages one after the other and, in training alone, an output from the side of some of them (row 5.18).
+
+    Szegedy et al. 2015, arXiv:1409.4842: the branches give early stages a loss of their own, which regularizes, and are
+    left out afterwards. In training: {"main": what the last stage gives, name of a stage: what its branch gives}; in
+    evaluation what the last stage gives, a tensor. `loss_weights` are 1 for the main output and the paper's 0.3 for
+    each branch, as orthogon.nn.total.weighted_outputs takes them.
+
+    stages: name -> module, in order. branches: name of the stage that it follows -> module. ValueError for a branch
+    that follows no stage, and for a stage with a branch that is called "main".
+    """
+
+    def __init__(self, stages: Mapping[str, nn.Module], branches: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        homeless = [name for name in branches if name not in stages or name == "main"]
+        if homeless:
+            raise ValueError(f"branches {homeless} follow no stage; name one of {[n for n in stages if n != 'main']}")
+        self.stages, self.branches = nn.ModuleDict(stages), nn.ModuleDict(branches)
+        self.loss_weights = {"main": 1.0, **dict.fromkeys(branches, SIDE_WEIGHT)}
+
+    def forward(self, x: Tensor) -> Tensor | dict[str, Tensor]:
+        beside = {}
+        for name, stage in self.stages.items():
+            x = stage(x)
+            if self.training and name in self.branches:
+                beside[name] = self.branches[name](x)
+        return {"main": x, **beside} if self.training else x
+
+
+def replace_head(model: nn.Module, outputs: int) -> str:
+    """Put a new layer with that many outputs in place of the model's last linear layer; its name (row 4.12).
+
+    Last is what was registered last. The new layer has the old one's inputs, device, type, and a bias where that had
+    one; its weights are small and random (initialize_output), all others stay as they are. ValueError where no linear
+    layer is within the model.
+    """
+    layers = [(name, layer) for name, layer in model.named_modules() if name and isinstance(layer, nn.Linear)]
+    if not layers:
+        raise ValueError(f"{type(model).__name__} has no linear layer within it that could be replaced; put the new "
+                         "layer in by hand, and draw its weights with orthogon.nn.initializers.initialize_output")
+    name, old = layers[-1]
+    new = nn.Linear(old.in_features, outputs, old.bias is not None, old.weight.device, old.weight.dtype)
+    initialize_output(new)
+    model.set_submodule(name, new)
+    return name

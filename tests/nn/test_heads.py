@@ -1,0 +1,119 @@
+"""Several heads (row 2.13), side branches (row 5.18), a new last layer (row 4.12)."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from orthogon.nn.heads import Heads, SideBranches, replace_head
+from orthogon.nn.models import mlp
+from orthogon.nn.spec import InputSpec, ModelSpec
+from orthogon.nn.total import Total, total, weighted_outputs
+from orthogon.vision.lenet5 import lenet5
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    torch.manual_seed(0)
+
+
+def squared(output: torch.Tensor, target: torch.Tensor) -> Total:
+    return total((output - target).square().sum(1), None)
+
+
+def test_two_heads_share_a_trunk_and_both_losses_reach_it():
+    net = Heads(nn.Sequential(nn.Linear(3, 6), nn.Tanh()), {"class": nn.Linear(6, 5), "box": nn.Linear(6, 4)}).double()
+    x, label, box = torch.randn(7, 3).double(), torch.randint(5, (7,)), torch.rand(7, 4).double()
+    out = net(x)
+    assert list(out) == ["class", "box"]
+    features = torch.tanh(x @ net.trunk[0].weight.T + net.trunk[0].bias)
+    for name in out:
+        torch.testing.assert_close(out[name], features @ net.heads[name].weight.T + net.heads[name].bias)
+    totals = {"class": total(F.cross_entropy(out["class"], label, reduction="none"), None),
+              "box": squared(out["box"], box)}
+    cost = weighted_outputs(totals, {"class": 0.1, "box": 0.9})
+    expected = 0.1 * F.cross_entropy(out["class"], label) + 0.9 * (out["box"] - box).square().sum(1).mean()
+    torch.testing.assert_close(cost, expected)
+    by_head = [torch.autograd.grad(totals[name].mean, net.trunk[0].weight, retain_graph=True)[0] for name in totals]
+    assert all(each.any() for each in by_head)
+    torch.testing.assert_close(torch.autograd.grad(cost, net.trunk[0].weight)[0], 0.1 * by_head[0] + 0.9 * by_head[1])
+
+
+def test_a_trunk_may_take_several_inputs_and_heads_are_needed():
+    net = Heads(nn.Bilinear(2, 3, 4), {"only": nn.Identity()})
+    one, other = torch.randn(5, 2), torch.randn(5, 3)
+    assert torch.equal(net(one, other)["only"], net.trunk(one, other))
+    with pytest.raises(ValueError, match="no heads"):
+        Heads(nn.Identity(), {})
+
+
+def branched() -> SideBranches:
+    stages = {name: nn.Sequential(nn.Linear(4, 4), nn.Tanh()) for name in ("early", "middle", "last")}
+    return SideBranches(stages, {"middle": nn.Linear(4, 2), "early": nn.Linear(4, 3)})
+
+
+def test_side_branches_answer_in_training_alone():
+    net, x = branched(), torch.randn(6, 4)
+    early = net.stages["early"](x)
+    middle = net.stages["middle"](early)
+    last = net.stages["last"](middle)
+    out = net(x)
+    assert out.keys() == {"main", "early", "middle"}
+    torch.testing.assert_close(out, {"main": last, "early": net.branches["early"](early),
+                                     "middle": net.branches["middle"](middle)})
+    assert torch.equal(net.eval()(x), last)
+    exported = torch.export.export(net, (x,)).module()
+    torch.testing.assert_close(exported(x), last)
+
+
+def test_a_branch_counts_three_tenths_and_gives_early_stages_gradients_of_their_own():
+    net, x = branched(), torch.randn(6, 4)
+    assert net.loss_weights == {"main": 1.0, "early": 0.3, "middle": 0.3}
+    out = net(x)
+    totals = {name: squared(value, torch.zeros_like(value)) for name, value in out.items()}
+    means = {name: value.square().sum(1).mean() for name, value in out.items()}
+    cost = weighted_outputs(totals, net.loss_weights)
+    torch.testing.assert_close(cost, means["main"] + 0.3 * means["early"] + 0.3 * means["middle"])
+    gradient = torch.autograd.grad(means["early"], list(net.stages.parameters()), retain_graph=True, allow_unused=True)
+    assert [each is not None for each in gradient] == [True, True, False, False, False, False]
+
+
+@pytest.mark.parametrize("name", ["erly", "main"])
+def test_a_branch_that_follows_no_stage_is_refused(name):
+    with pytest.raises(ValueError, match=rf"branches \['{name}'\] follow no stage; name one of \['early'\]"):
+        SideBranches({"early": nn.Identity(), "main": nn.Identity()}, {name: nn.Identity()})
+
+
+def test_a_replaced_head_is_random_and_all_other_weights_stay():
+    net = mlp(ModelSpec((InputSpec("number", (20,)),), 3), hidden=[400])
+    before = copy.deepcopy(net.state_dict())
+    assert replace_head(net, 500) == "output"
+    after = net.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], before[name]) for name in before if not name.startswith("output"))
+    assert after["output.weight"].shape == (500, 400)
+    assert float(after["output.weight"].std()) == pytest.approx(0.1 / 400**0.5, rel=0.02)  # as initialize_output does
+    assert not after["output.bias"].any()
+    assert net(torch.randn(2, 20)).shape == (2, 500)
+
+
+def test_the_head_that_is_replaced_may_lie_deep_and_keeps_bias_and_type():
+    inner = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3, bias=False))
+    net = nn.Sequential(nn.Linear(4, 4), inner, nn.Tanh()).double()
+    first = net[0]
+    assert replace_head(net, 7) == "1.1"
+    assert net[0] is first
+    assert net[1][1].weight.shape == (7, 4)
+    assert net[1][1].weight.dtype == torch.float64
+    assert net[1][1].bias is None
+    picture = lenet5(ModelSpec((InputSpec("image", (1, 28, 28)),), 10))
+    assert replace_head(picture, 2) == "output"
+    assert picture(torch.randn(3, 1, 28, 28)).shape == (3, 2)
+
+
+@pytest.mark.parametrize("model", [nn.Linear(2, 2), nn.Sequential(nn.Conv2d(1, 1, 3))])
+def test_a_model_without_a_linear_layer_within_it_is_refused(model):
+    with pytest.raises(ValueError, match="no linear layer within it"):
+        replace_head(model, 2)
