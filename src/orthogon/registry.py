@@ -91,6 +91,7 @@ models = Registry(
         Entry("mlp", "orthogon.nn.models:mlp", "fully connected layers; category embeddings on tables"),
         Entry("lenet5", "orthogon.vision.lenet5:lenet5", "LeNet-5 (1998), modern or paper variant", ("image",)),
         Entry("convnet", "orthogon.vision.convnet:convnet", "small batch-normalized convnet", ("image",)),
+        Entry("gmlp", "orthogon.vision.gmlp:gmlp", "gated MLP over patches, without attention", ("image",)),
     ),
 )
 

@@ -26,6 +26,15 @@ def picture_input(spec: ModelSpec, model: str) -> InputSpec:
     return spec.inputs[0]
 
 
+def lone_picture(spec: ModelSpec, model: str) -> InputSpec:
+    """The picture of a model that takes nothing beside it; RecipeError where there is more, or none."""
+    picture = picture_input(spec, model)
+    if len(spec.inputs) > 1:
+        raise RecipeError(f"{model} takes a picture alone; there are other inputs beside it", where="model.name",
+                          remedy="Choose convnet, which joins them: --model convnet")
+    return picture
+
+
 class ConvBlock(nn.Module):
     """3×3 convolution without bias, 2×2 max pooling if it halves, batch norm, activation.
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from orthogon.errors import RecipeError, nearest
 from orthogon.nn.initializers import initialize, initialize_output
 from orthogon.nn.spec import InputSpec, ModelSpec
-from orthogon.vision.convnet import picture_input
+from orthogon.vision.convnet import lone_picture
 
 # Table I of the paper: which maps of S2 each of the 16 maps of C3 sees.
 C3_TABLE = (
@@ -89,10 +89,7 @@ def lenet5(spec: ModelSpec, variant: Literal["modern", "paper"] = "modern",
     "paper" takes 28 or 32 pixels: scaled tanh, trained subsampling, the table of C3; 60,000 trained parameters.
     output: of the paper variant, distance to fixed codes ("rbf", as published) or a trained linear layer ("linear").
     """
-    picture = picture_input(spec, "lenet5")
-    if len(spec.inputs) > 1:
-        raise RecipeError("lenet5 takes a picture alone; there are other inputs beside it", where="model.name",
-                          remedy="Choose convnet, which joins them: --model convnet")
+    picture = lone_picture(spec, "lenet5")
     if variant not in ("modern", "paper"):
         raise RecipeError(f"lenet5 has no variant {variant!r}", where="model.options.variant",
                           remedy=nearest(str(variant), ["modern", "paper"]))
