@@ -11,6 +11,7 @@ import yaml
 
 HERE = Path(__file__).parent
 KINDS = {"S": "software", "L": "lesson", "C": "claim"}
+LATER = {"software": "To come, software", "lesson": "To come, lesson", "claim": "Claims"}
 NOTICE = "<!-- Written by docs/make.py from docs/coverage.yaml; change that file, then `make docs`. -->\n"
 
 
@@ -71,7 +72,7 @@ def shown_name(name: str) -> str:
 def coverage(document: dict[str, Any]) -> str:
     areas = [(area["title"], list(rows(area))) for area in document["areas"]]
     everything = [row for _, found in areas for row in found]
-    built = sum(row.built for row in everything)
+    built, claims = sum(row.built for row in everything), sum(row.kind == "claim" for row in everything)
     lines = [
         NOTICE, "# Coverage\n",
         "Every row that Orthogon sets out to cover, the kind of evidence meant to stand behind it, and what stands "
@@ -79,7 +80,8 @@ def coverage(document: dict[str, Any]) -> str:
         "- **software**: a public name, and a test that fails if the row is wrong;\n"
         "- **lesson**: a section of a tutorial that is run;\n"
         "- **claim**: an empirical saying, to be measured rather than asserted.\n",
-        f"{built} of {len(everything)} rows are built: those with a name and a test. All others are to come.\n",
+        f"{built} of {len(everything)} rows are built: those with a name and a test. {claims} are claims, listed here for "
+        "measuring; nothing in Orthogon asserts them. All others are to come.\n",
         "Names: `module:attribute`, a knob of the recipe (`train.lr`), an entry (`model linear`), a metric, a verb "
         "of the command line, or a section of a lesson.\n",
     ]
@@ -96,7 +98,7 @@ def coverage(document: dict[str, Any]) -> str:
         for kind in KINDS.values():
             later = [f"{row.number} {row.title}" for row in found if row.kind == kind and not row.built]
             if later:
-                lines.append(f"To come, {kind}: {' · '.join(later)}.\n")
+                lines.append(f"{LATER[kind]}: {' · '.join(later)}.\n")
     lines.append("## Errata that a test guards\n\n| erratum | what is right | test |\n|---|---|---|")
     guarded = [(number, text, ", ".join(map(shown_test, tests))) for number, text, tests in errata(document)]
     lines += [f"| {number} | {text} | {tests} |" for number, text, tests in guarded]
