@@ -44,7 +44,8 @@ def mutants(path: Path) -> Iterator[Mutant]:
     """One of each function and method of a file."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for name, function in functions(tree):
-        offers = [(old, new) for node in behavior(function) for old, new in changes(node)] or last_resort(function)
+        offers = [(old, new) for node in behavior(function) for old, new in changes(node)
+                  if ast.dump(old) != ast.dump(new)] or last_resort(function)
         if offers:
             yield Mutant(path, name, tree, *offers[crc32(f"{path.name}:{name}".encode()) % len(offers)])
 
