@@ -104,6 +104,19 @@ def test_unknown_category_is_a_zero_embedding():
     assert float(table[1:].std()) == pytest.approx(50**-0.5, rel=0.03)  # so that an embedding has length 1
 
 
+def test_every_known_code_starts_at_random_with_an_embedding_of_its_own():
+    """Row 4.10: what starts equal is moved by symmetric gradients alone, and stays equal."""
+    drawn = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        drawn.append([table.weight.detach() for table in Embeddings([50, 9], width=3).tables])
+    for first, again, other in zip(*drawn):
+        assert torch.equal(first, again)
+        assert not first[0].any()
+        assert (first[1:] != other[1:]).all()
+        assert len(first.unique(dim=0)) == len(first)
+
+
 def test_one_hot_against_torch():
     codes = torch.stack([torch.randint(0, 4, (50,)), torch.randint(0, 7, (50,))], dim=1)
     expected = torch.cat([F.one_hot(codes[:, 0], 4)[:, 1:], F.one_hot(codes[:, 1], 7)[:, 1:]], dim=1)

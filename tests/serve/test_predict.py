@@ -55,6 +55,17 @@ def test_all_spellings_of_a_table_agree(people: Predictor, tmp_path: Path) -> No
     assert shares(people.predict(ROWS[0])) == pytest.approx(expected[:1])
 
 
+@pytest.mark.parametrize("norm", ["none", "batch", "streaming"])
+def test_one_row_at_a_time_is_predicted_as_in_one_batch(norm: str, tmp_path: Path) -> None:
+    """Row 6.10: whatever the batch in training was, no example depends on those beside it."""
+    data = table(labels())
+    predictor = load(shipped(tmp_path, data, "classify", "mlp", **{"model.options": {"norm": norm}})[0])
+    together = shares(predictor.predict(data))
+    alone = [shares(predictor.predict(data.take([row])))[0] for row in range(len(data))]
+    assert len(set(together)) == len(data)
+    assert alone == pytest.approx(together, rel=1e-5)
+
+
 def test_the_target_and_an_id_may_be_there(people: Predictor, tmp_path: Path) -> None:
     rows = [{"id": f"p{i}", **row, "y": "yes"} for i, row in enumerate(ROWS)]
     found = people.predict(rows)
