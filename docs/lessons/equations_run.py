@@ -34,7 +34,7 @@ from orthogon.equations.losses import (
     binary_cross_entropy_from_logits_backward,
 )
 from orthogon.equations.optimizers import adam
-from orthogon.equations.perceptron import perceive, train_perceptron
+from orthogon.equations.perceptron import train_perceptron
 from orthogon.equations.quadratic import descend_quadratic
 from orthogon.equations.regularization import (
     dropout_mask,
@@ -289,7 +289,7 @@ for name, found in learnt.items():
     print(f"{name:>13}: w = {found.w}, b = {found.b:+.0f}; {last} mistakes in epoch {len(found.mistakes)}, the last")
 np.testing.assert_equal([found.converged for found in learnt.values()], [True, True, True, False])
 boundaries(
-    {name: lambda p, found=found: perceive(p, found.w, found.b) for name, found in learnt.items()},
+    {name: lambda p, found=found: sigmoid(p @ found.w + found.b)[0] for name, found in learnt.items()},
     corners, [*logic.values()], title="Logical functions by one neuron",
 )
 
