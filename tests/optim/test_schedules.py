@@ -183,3 +183,14 @@ def test_steps_lie_in_the_epochs_that_they_are_counted_to():
     assert [uneven.epoch(k) for k in (0, 9, 10, 14, 15, 16, 17, 18, 19, 21)] == [0, 0, 1, 1, 2, 2, 3, 3, 4, 5]
     assert (even.epochs, uneven.epochs, Timeline(30, 10).epochs, Timeline(31, (10, 5)).epochs) == (4, 12, 3, 6)
     assert Exponential(Timeline(35, (10, 5, 2)))(15) == pytest.approx(0.95**2)
+
+
+def test_a_run_that_is_all_warm_up_keeps_its_rate_after_it():
+    for kind in (Cosine, Linear):
+        schedule = kind(Timeline(steps=1, epoch_steps=1, warmup=0.9))
+        assert [schedule(0), schedule(1)] == [1.0, 1.0]
+
+
+def test_only_the_plateau_has_a_state():
+    assert Cosine(Timeline(10, 5)).state() == {}
+    assert Plateau(Timeline(10, 5)).state() != {}

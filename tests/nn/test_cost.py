@@ -1,0 +1,21 @@
+"""What a network costs, against counts by hand."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from orthogon.nn.cost import multiply_adds, parameter_count
+
+
+def test_what_is_learnt_is_counted_and_what_is_frozen_is_not():
+    model = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2), nn.Linear(2, 5, bias=False))
+    assert parameter_count(model) == 3 * 2 + 2 + 2 + 2 + 2 * 5
+    model[0].requires_grad_(False)
+    assert parameter_count(model) == 2 + 2 + 2 * 5
+
+
+def test_multiply_adds_of_products_and_convolutions_and_the_model_stays_as_it_is():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Dropout(), nn.Linear(4 * 6 * 6, 10)).train()
+    assert multiply_adds(model, (torch.zeros(2, 3, 8, 8),)) == 2 * (4 * 6 * 6 * 3 * 9 + 4 * 6 * 6 * 10)
+    assert all(module.training for module in model.modules())
