@@ -131,13 +131,13 @@ def per_class(rows: Rows) -> dict[str, dict[str, Estimate]]:
 def _class_figures(rows: Rows, code: int) -> dict[str, Estimate]:
     actual, predicted = rows["target"] == code, rows["prediction"] == code
     return {
-        "precision": _share(rows, actual, predicted, "the class is never predicted"),
-        "recall": _share(rows, predicted, actual, "the class does not occur"),
+        "precision": share_right(rows, actual, predicted, "the class is never predicted"),
+        "recall": share_right(rows, predicted, actual, "the class does not occur"),
         "f1": _one_f1(rows, actual, predicted),
     }
 
 
-def _share(rows: Rows, right: NDArray, among: NDArray, reason: str) -> Estimate:
+def share_right(rows: Rows, right: NDArray, among: NDArray, reason: str) -> Estimate:
     """The share of `among` that is right; resampling `among` alone conditions on its size, as is usual."""
     if not among.any():
         return undefined(reason)

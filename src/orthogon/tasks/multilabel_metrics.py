@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from orthogon.stats import Estimate, bootstrap_moments, estimate_score
+from orthogon.stats import Estimate, bootstrap_moments
 from orthogon.tasks.auc import auc_value, macro_auc
-from orthogon.tasks.metrics import mean_estimate, undefined, weighted_mean
+from orthogon.tasks.metrics import mean_estimate, share_right, undefined, weighted_mean
 from orthogon.train.rows import Rows
 from orthogon.train.task import Metric
 
@@ -121,17 +121,9 @@ def _label_figures(rows: Rows, k: int) -> dict[str, Estimate]:
                                        "target": one["target"][:, [k]], "prediction": one["prediction"][:, [k]]},
                   group=one.group)
     return {
-        "precision": _share(one, carried, predicted, "the label is never predicted"),
-        "recall": _share(one, predicted, carried, "the label is never carried"),
+        "precision": share_right(one, carried, predicted, "the label is never predicted"),
+        "recall": share_right(one, predicted, carried, "the label is never carried"),
         "f1": macro_f1(single),
         "roc_auc": (macro_auc(one["probabilities"][:, [k]], carried[:, None], one.get("weight"), one.group)
                     if len(one) else undefined("the label is never known", unit="")),
     }
-
-
-def _share(rows: Rows, right: NDArray, among: NDArray, reason: str) -> Estimate:
-    if not among.any():
-        return undefined(reason)
-    weight = rows.get("weight")
-    return estimate_score(right[among].astype(float), weights=None if weight is None else weight[among],
-                          groups=None if rows.group is None else rows.group[among])

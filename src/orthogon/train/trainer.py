@@ -189,7 +189,7 @@ class Trainer:
         if stop is not None:
             self._save()
             raise Interrupted(
-                f"stopped by {signal.Signals(stop).name} after step {self.position.step:,} of {self.steps:,}",
+                f"interrupted ({signal.Signals(stop).name}) after step {self.position.step:,} of {self.steps:,}",
                 remedy=f"Continue with: orthogon train --resume {self.run.path}" if self.run else "",
             )
         if self._save_is_due():
