@@ -11,11 +11,14 @@ from torch import nn
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Every module in evaluation mode and no gradients; afterwards each module is in the mode it was in."""
+    """Every module in evaluation mode and no gradients; afterwards each module is in the mode it was in.
+
+    Not torch.inference_mode: what a module keeps from it (a mask made at the first call) autograd refuses later.
+    """
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
-        with torch.inference_mode():
+        with torch.no_grad():
             yield
     finally:
         for module, mode in modes:

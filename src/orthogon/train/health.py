@@ -144,7 +144,8 @@ def activations(model: nn.Module, run: Callable[[], object], layers: Sequence[La
     listener = _Listener(layers)
     handles = [layer.module.register_forward_pre_hook(partial(listener.enter, at)) for at, layer in enumerate(layers)]
     try:
-        with evaluating(model), listener:
+        # In inference mode functions that are made of others (relu6, a whole LSTM) are heard as one.
+        with evaluating(model), torch.inference_mode(), listener:
             run()
     finally:
         for handle in handles:
