@@ -140,6 +140,9 @@ def test_kl_divergence_is_the_equation_and_zero_probabilities_add_nothing():
     check(kl_divergence(SOFT, log_q), log_q, expected, equations.kl_divergence_backward, lambda both: both[1] * q)
     sure = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
     assert float(kl_divergence(sure, torch.tensor([[0.25, 0.75]]).double().log()).sum) == pytest.approx(math.log(4))
+    impossible = torch.tensor([[0.0, -math.inf]], dtype=torch.float64, requires_grad=True)
+    none = kl_divergence(sure, impossible).sum
+    assert (float(none.detach()), torch.autograd.grad(none, impossible)[0].tolist()) == (0.0, [[-1.0, 0.0]])
     categorical = torch.distributions.kl_divergence(Categorical(SOFT), Categorical(logits=LOGITS))
     torch.testing.assert_close(kl_divergence(SOFT, LOGITS.log_softmax(1)).sum, categorical.sum())
 
@@ -260,8 +263,13 @@ def test_what_does_not_fit_is_said(call, said):
         call()
 
 
-def test_a_total_counts_examples_in_the_type_of_the_losses():
+def test_a_total_counts_examples_in_the_type_of_the_losses_but_at_least_float32():
     found = total(torch.tensor([1.0, 3.0]), None)
     assert found == (4.0, 2.0)
     assert found.count.dtype == torch.float32
+    assert total(LOGITS[:, 0], None).count.dtype == torch.float64
+    coarse = torch.ones(1001, dtype=torch.bfloat16, requires_grad=True)
+    for weight in (None, torch.ones(1001, dtype=torch.bfloat16)):
+        assert total(coarse, weight) == (1001.0, 1001.0)
+        assert torch.autograd.grad(total(coarse, weight).mean, coarse)[0].dtype == torch.bfloat16
     assert float(cross_entropy(LOGITS[:0], CODES[:0]).sum) == 0

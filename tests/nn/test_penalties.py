@@ -137,6 +137,18 @@ def test_max_norm_of_convolutions_is_over_what_comes_into_a_channel():
     assert torch.equal(model[2].weight, embedding)
 
 
+def test_max_norm_leaves_frozen_weights_and_those_of_weight_normalization():
+    torch.manual_seed(0)
+    frozen, normalized, learnt = (nn.Linear(3, 2) for _ in range(3))
+    for layer in (frozen, normalized, learnt):
+        nn.init.normal_(layer.weight, std=5.0)
+    frozen.weight.requires_grad_(False)
+    model = nn.Sequential(frozen, nn.utils.parametrizations.weight_norm(normalized), learnt)
+    before = [layer.weight.detach().clone() for layer in model]
+    limit_norms(model, 1.0)
+    assert [torch.equal(layer.weight, old) for layer, old in zip(model, before)] == [True, True, False]
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [

@@ -1,7 +1,8 @@
 """Losses as (sum, count), so that a batch may be split: the sums and counts of its pieces add up to its own.
 
 Examples come first. The loss of an example sums over all that belongs to it: labels, outputs, time steps.
-`weight`, float (N,), is what each example counts. Everything is differentiable, in the type of what is given.
+`weight`, float (N,), is what each example counts. Everything is differentiable; losses are computed in the type of what
+is given, and added up in at least float32.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def binary_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor | None =
     if known is not None:
         _check_same(logits, known)
         target = torch.where(known, target, 0.0)
-    if not target.is_cuda and target.numel() and not (target.min() >= 0 and target.max() <= 1):
+    if target.device.type == "cpu" and target.numel() and not (target.min() >= 0 and target.max() <= 1):
         raise ValueError("targets outside [0, 1]; binary cross-entropy takes 0, 1 or a probability: scale them, or say "
                          "in `known` which are known")
     each = F.binary_cross_entropy_with_logits(logits, target.to(logits.dtype), reduction="none")
@@ -83,11 +84,11 @@ def brier(probabilities: Tensor, target: Tensor, weight: Tensor | None = None) -
 def kl_divergence(p: Tensor, log_q: Tensor, weight: Tensor | None = None) -> Total:
     """KL(p‖q) = Σ p·(log p − log q), how far the distribution q lies from p, in nats (row 3.13).
 
-    p: probabilities N×K; where it is 0 it adds nothing. log_q: N×K, as log_softmax gives it. torch.nn.functional.kl_div
-    takes them in the other order.
+    p: probabilities N×K; where it is 0 it adds nothing, even where q is 0 too. log_q: N×K, as log_softmax gives it.
+    torch.nn.functional.kl_div takes them in the other order.
     """
     _check_same(p, log_q)
-    return total(F.kl_div(log_q, p, reduction="none").sum(1), weight)
+    return total(F.kl_div(log_q.masked_fill(p == 0, 0.0), p, reduction="none").sum(1), weight)
 
 
 def gaussian_kl(mean: Tensor, log_variance: Tensor, weight: Tensor | None = None) -> Total:
@@ -151,7 +152,7 @@ def _check_classes(logits: Tensor, target: Tensor) -> None:
     if logits.ndim != 2 or target.is_floating_point() or target.shape != logits.shape[:1]:
         raise ValueError(f"logits {tuple(logits.shape)} and target {tuple(target.shape)} of {target.dtype}; "
                          "give N×K, and classes int64 (N,) or probabilities N×K")
-    if target.is_cuda or not target.numel():
+    if target.device.type != "cpu" or not target.numel():
         return
     low, high = int(target.min()), int(target.max())
     if low < 0 or high >= count:

@@ -42,9 +42,14 @@ def weighted_outputs(outputs: Mapping[str, Total], weights: Mapping[str, float])
 
 
 def total(losses: Tensor, weight: Tensor | None) -> Total:
-    """losses: (N,), one per example. weight: (N,); ValueError for another shape."""
+    """losses: (N,), one per example. weight: (N,); ValueError for another shape.
+
+    Added up in at least float32: bfloat16 cannot count beyond 256.
+    """
+    wide = torch.promote_types(losses.dtype, torch.float32)
     if weight is None:
-        return Total(losses.sum(), losses.new_tensor(len(losses)))
+        return Total(losses.sum(dtype=wide), losses.new_full((), len(losses), dtype=wide))
     if weight.shape != losses.shape:
         raise ValueError(f"weights {tuple(weight.shape)} for {len(losses)} examples; give one number for each example")
+    weight = weight.to(wide)
     return Total((losses * weight).sum(), weight.sum())
