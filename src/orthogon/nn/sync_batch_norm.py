@@ -1,4 +1,4 @@
-"""Batch normalisation over the batches of all ranks together, on any device.
+"""Batch normalization over the batches of all ranks together, on any device.
 
 torch's own SyncBatchNorm refuses the CPU. Here counts, sums and squared distances from the mean are added over the
 ranks by an all-reduce that autograd sees through, so that the gradient is that of one big batch.
@@ -31,7 +31,7 @@ class _Sum(torch.autograd.Function):
 
 
 class SyncBatchNorm(_BatchNorm):
-    """Batch normalisation (Ioffe & Szegedy 2015) with statistics over all ranks; alone, it is torch's batch norm.
+    """Batch normalization (Ioffe & Szegedy 2015) with statistics over all ranks; alone, it is torch's batch norm.
 
     Inputs N×C or N×C×…; parameters and state as torch.nn.BatchNorm2d.
     """
@@ -46,25 +46,26 @@ class SyncBatchNorm(_BatchNorm):
         axes = [axis for axis in range(input.ndim) if axis != 1]
         shape = [1, -1, *[1] * (input.ndim - 2)]
         values = input if input.dtype == torch.float64 else input.float()
-        count = _summed(values.new_tensor(values.numel() / values.shape[1]))
-        mean = _summed(values.sum(axes)) / count
-        centred = values - mean.view(shape)
-        variance = _summed((centred**2).sum(axes)) / count
-        self._remember(mean.detach(), variance.detach(), float(count))
-        normalized = centred * torch.rsqrt(variance + self.eps).view(shape)
+        here = values.new_full((1,), values.numel() // values.shape[1])
+        total, count = _summed(torch.cat([values.sum(axes), here])).split([values.shape[1], 1])
+        mean = total / count
+        centered = values - mean.view(shape)
+        variance = _summed(centered.square().sum(axes)) / count
+        self._remember(mean.detach(), variance.detach(), count.detach())
+        normalized = centered * torch.rsqrt(variance + self.eps).view(shape)
         if self.affine:
             normalized = normalized * self.weight.view(shape) + self.bias.view(shape)
         return normalized.to(input.dtype)
 
-    def _remember(self, mean: Tensor, variance: Tensor, count: float) -> None:
+    def _remember(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
         if not self.track_running_stats:
             return
         tracked = cast(Tensor, self.num_batches_tracked)
         tracked.add_(1)
-        momentum = 1.0 / float(tracked) if self.momentum is None else self.momentum
-        unbiased = variance * (count / max(1.0, count - 1.0))
-        cast(Tensor, self.running_mean).lerp_(mean, momentum)
-        cast(Tensor, self.running_var).lerp_(unbiased, momentum)
+        unbiased = variance * (count / (count - 1).clamp(min=1))
+        for running, found in ((cast(Tensor, self.running_mean), mean), (cast(Tensor, self.running_var), unbiased)):
+            share = tracked.to(running).reciprocal() if self.momentum is None else self.momentum
+            running.lerp_(found.to(running), share)
 
 
 def _summed(values: Tensor) -> Tensor:
