@@ -80,6 +80,10 @@ def test_a_loss_that_never_falls_by_more_than_its_noise_gives_no_clear_range():
     assert not suggest(RATES, at_once), "a loss that explodes at the lowest rate"
 
 
+def test_a_loss_that_is_lowest_at_once_gives_no_clear_range():
+    assert not suggest(RATES, np.where(np.arange(STEPS) < 5, 0.0, 1.0)[None])
+
+
 def test_smoothing_is_the_mean_of_what_there_is_in_a_window_of_nine():
     values = np.arange(20.0)
     values[15:] = np.nan

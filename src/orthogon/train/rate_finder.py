@@ -138,9 +138,10 @@ def _falling(rates: np.ndarray, losses: np.ndarray) -> tuple[float, float, float
     whole_windows = np.count_nonzero(np.isfinite(losses)) - WINDOW // 2
     lowest = int(np.argmin(curve[: max(1, whole_windows)]))
     fall = start - curve[lowest]
-    if not fall > max(NOISE * error, 1e-6 * abs(start)):
+    high = np.flatnonzero(curve[: lowest + 1] >= start - BEGINS * fall)
+    if not (fall > max(NOISE * error, 1e-6 * abs(start)) and len(high)):
         return None
-    begins = int(np.flatnonzero(curve[: lowest + 1] >= start - BEGINS * fall)[-1]) + 1
+    begins = int(high[-1]) + 1
     steepest = begins + int(np.argmin(np.gradient(curve[begins - 1 : lowest + 1])[1:]))
     return float(rates[begins]), float(rates[steepest]), float(rates[lowest])
 
