@@ -154,7 +154,7 @@ class Detached(nn.Module):
 
 def test_a_detached_layer():
     found = tried(Detached())
-    failing(found, "gradients arrive", "first.weight, first.bias is cut off from the loss (detached", "gradient check")
+    failing(found, "gradients arrive", "first.weight, first.bias are cut off from the loss (detached", "gradient check")
     assert "first." in found.outcomes["gradient check"].evidence
 
 
@@ -250,6 +250,24 @@ def test_a_loss_that_is_told_the_target():
 
     failing(tried(task=Told, train__explicit=False), "shuffled labels", "is told the target", "one batch",
             "learning rate")
+
+
+class Blind(nn.Module):
+    """Only its last biases learn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Linear(64, 10)
+        nn.init.zeros_(self.last.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(0 * x.flatten(1))
+
+
+def test_what_only_learns_how_frequent_labels_are_is_not_taken_to_predict_them():
+    found = verb("digits", model=Blind())
+    assert found.outcomes["zero inputs"].status == "fail"
+    assert found.outcomes["shuffled labels"].status == "pass"
 
 
 def test_saturated_units():

@@ -154,17 +154,19 @@ def mlp(spec: ModelSpec, hidden: Sequence[int] = (256, 128), activation: str = "
     or of the weights: weight, cosine. norm_after: after each activation instead of before it (rows 9.03, 35.05).
     embedding: width of every category's embedding; left out: min(50, (codes + 1) // 2).
     """
-    rates = list(dropout) if isinstance(dropout, Sequence) else [dropout] * len(hidden)
+    if not isinstance(hidden, Sequence) or not all(isinstance(size, int) and size >= 1 for size in hidden):
+        raise RecipeError(f"hidden is a list of sizes of at least 1; got {hidden!r}", where="model.options.hidden",
+                          remedy="For example: [256, 128]")
+    rates = list(dropout) if isinstance(dropout, Sequence) and not isinstance(dropout, str) else [dropout] * len(hidden)
     if len(rates) != len(hidden):
         raise RecipeError(f"{len(rates)} rates for {len(hidden)} hidden layers", where="model.options.dropout",
                           remedy="Give one number for all of them, or one for each.")
     for name, rate in [*(("dropout", rate) for rate in rates), ("input_dropout", input_dropout)]:
-        if not 0 <= rate < 1:
-            raise RecipeError(f"{name} is a share from 0 to below 1; got {rate}", where=f"model.options.{name}")
-    if any(int(size) < 1 for size in hidden):
-        raise RecipeError(f"hidden sizes are at least 1; got {list(hidden)}", where="model.options.hidden")
+        if not isinstance(rate, int | float) or not 0 <= rate < 1:
+            raise RecipeError(f"{name} is a share from 0 to below 1; got {rate!r}", where=f"model.options.{name}",
+                              remedy="0.2 to 0.5 is usual.")
     _check_norm(norm, norm_after)
-    return MLP(spec, [int(size) for size in hidden], activation, rates, input_dropout, norm, norm_after, initializer,
+    return MLP(spec, hidden, activation, rates, input_dropout, norm, norm_after, initializer,
                embedding)
 
 

@@ -123,11 +123,14 @@ def _cannot_hold_out(trial: Trial) -> str:
 
 
 def _losses(trial: Trial, *, shuffled: bool) -> tuple[Tensor, Tensor, int]:
-    """Each example's loss in the second half after learning the first, that of the best constant, and the steps."""
+    """Each example's loss in the second half after learning the first, that of the best constant, and the steps.
+
+    The constant is the best one for the second half itself: so what beats it has made use of its inputs.
+    """
     half = min(HALF, len(trial.rows) // 2)
     learnt, held_out = trial.rows[:half], trial.rows[half : 2 * half]
     model, steps = _learnt(trial, learnt, shuffled)
-    constant = _best_constant(trial, learnt)
+    constant = _best_constant(trial, held_out)
     with torch.no_grad():
         batches = [_paired(trial, *pair) for pair in _pieces(trial, held_out, 512, shuffled)]
         of_model, of_constant = (

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from orthogon.nn.gradient_check import gradient_check
-from orthogon.strategy.checks_at_rest import first_line
 from orthogon.strategy.health import DEAD, SATURATED
 from orthogon.strategy.outcome import Outcome, failed, passed, skipped
 from orthogon.strategy.trial import Trial
+from orthogon.train.fitting import first_line
 from orthogon.train.health import activations, layers_of
 
 SLOPES, EVALUATIONS = 2, 10
@@ -42,8 +42,8 @@ def units(trial: Trial) -> Outcome:
             return failed(f"{100 * shares[worst]:.0f} % {what.format(worst)}", remedy)
     still = [names[at] for at in order[1:] if at in found["scale"] and float(found["scale"][at]) < STILL]
     if still:
-        return failed(f"what enters {still[0]} is the same for every example", "Draw initial weights at random; zeros "
-                      "never become different from each other.")
+        return failed(f"what enters {still[0]} is the same for every example", "Draw initial weights at random; behind "
+                      "many layers of tanh or sigmoid take relu, a norm, or weights that suit the activation.")
     return passed("no layer is dead or saturated")
 
 
@@ -66,9 +66,11 @@ def gradients_arrive(trial: Trial) -> Outcome:
         if not waiting:
             return passed(f"at all {len(parameters)} parameter tensors")
     cut = [name for name, each in waiting.items() if each.grad is None]
-    how = "is cut off from the loss (detached, .data, no_grad, or not used)" if cut else "has a gradient of exactly 0"
-    return failed(f"{_listed(cut or list(waiting))} {how}", "Look for .detach(), .data, no_grad or a way through NumPy "
-                  "behind it, and for units that are dead.", hopeless=len(waiting) == len(parameters))
+    how = "cut off from the loss (detached, .data, no_grad, or not used)" if cut else "without a gradient: it is zero"
+    silent = cut or list(waiting)
+    return failed(f"{_listed(silent)} {'is' if len(silent) == 1 else 'are'} {how}",
+                  "Look for .detach(), .data, no_grad or a way through NumPy behind it, and for units that are dead.",
+                  hopeless=len(waiting) == len(parameters))
 
 
 def gradient(trial: Trial) -> Outcome:

@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from orthogon import registry
-from orthogon.errors import RecipeError
+from orthogon.errors import RecipeError, nearest
 from orthogon.nn.spec import ModelSpec
 from orthogon.train.randomness import key
 from orthogon.train.recipe import ModelSettings, Recipe
@@ -33,13 +33,19 @@ def build_model(spec: ModelSpec, settings: ModelSettings, seed: int) -> nn.Modul
     if settings.name is None:
         raise RecipeError("no model is named", where="model.name", remedy="For example: --model mlp")
     builder = _builder(settings, spec)
+    known = {name: each for name, each in inspect.signature(builder).parameters.items() if name != "spec"}
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in known.values())
+    for option in settings.options:
+        if option not in known and not takes_any:
+            raise RecipeError(f"{settings.name} has no option {option!r}", where="model.options",
+                              remedy=nearest(option, list(known)))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(key(seed, "weights"))
         try:
             return builder(**settings.options)
         except TypeError as error:
             raise RecipeError(f"{settings.name} does not take these options: {error}", where="model.options",
-                              remedy=f"It is built by {_signature(builder)}.") from error
+                              remedy=f"Its options: {_options(known)}.") from error
 
 
 def source_hash(name: str) -> str | None:
@@ -107,5 +113,6 @@ def _from_timm(name: str, spec: ModelSpec) -> Callable[..., nn.Module]:
     return lambda **options: timm.create_model(name, num_classes=spec.outputs, in_chans=channels, **options)
 
 
-def _signature(builder: Callable[..., Any]) -> str:
-    return f"{getattr(builder, '__name__', 'it')}{inspect.signature(builder)}"
+def _options(known: Mapping[str, inspect.Parameter]) -> str:
+    """"hidden=(256, 128), activation='relu'"."""
+    return ", ".join(str(each.replace(annotation=each.empty)) for each in known.values())

@@ -6,6 +6,8 @@ This module does not import torch: a run folder with its recipe must exist long 
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -293,9 +295,15 @@ def parse_assignment(text: str) -> tuple[str, Any]:
 
 def _explained(error: ValidationError, where: str) -> RecipeError:
     first = error.errors()[0]
-    path = [str(part) for part in first["loc"]]
+    path = [str(part) for part in first["loc"] if "[" not in str(part)]  # "dict[str,float]" is a type, not a key
     key = ".".join(path)
     if first["type"] == "extra_forbidden":
         known = [k for k, _ in flat_fields()] if len(path) > 1 else list(Recipe.model_fields)
         return RecipeError(f"there is no key {key!r}", where=where, remedy=nearest(key, known))
-    return RecipeError(f"{first['msg']}; got {first['input']!r}", where=f"{where}: {key}")
+    given, should = first["input"], first["msg"].partition(", unable")[0].replace("Input", "the value", 1)
+    if isinstance(given, float) and math.isnan(given):
+        should = "the value should be a number"
+    remedy = f"`orthogon list knobs` shows what {'.'.join(path[:2])} may be."
+    if first["type"] == "literal_error":
+        remedy = nearest(str(given), re.findall(r"'(\w+)'", first["ctx"]["expected"]))
+    return RecipeError(f"{should}; got {given!r}", where=f"{where}: {key}", remedy=remedy)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from orthogon import registry
+from orthogon.errors import RecipeError
 from orthogon.train.recipe import Recipe
 
 IN_MEMORY = "(in memory)"
@@ -38,6 +39,9 @@ def compose(
         given["train.refit"] = True
     if data is not None:
         given["data.source"] = _named_source(data)
+    if isinstance(model, type):
+        raise RecipeError(f"{model.__name__} is a class, not a module", where="model",
+                          remedy=f"Make one of it: model={model.__name__}(...).")
     if model is not None:
         given["model.name"] = model if isinstance(model, str) else f"{IN_MEMORY} {type(model).__name__}"
     given |= dict(options or {})
