@@ -18,6 +18,7 @@ from orthogon.strategy.outcome import Outcome, failed, skipped
 from orthogon.strategy.trial import Trial
 from orthogon.train.build import build_model
 from orthogon.train.fit import Plan, preflight_seconds
+from orthogon.train.fitting import first_line
 from orthogon.train.task import Task
 
 
@@ -153,4 +154,4 @@ def _tried(check: Check, trial: Trial, before: dict[str, Outcome]) -> Outcome:
     except OrthogonError as error:
         return failed(error.what, error.remedy)
     except Exception as error:
-        return skipped(f"could not be tried: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
+        return skipped(f"could not be tried: {type(error).__name__}: {first_line(error)}")

@@ -23,7 +23,6 @@ class Trial:
 
     settings: resolved. seconds: what one check may take where it can choose.
     rows:     int64, the train rows in an order of their own.
-    remembered: what one check found and another one needs.
     """
 
     def __init__(self, task: Task, model: nn.Module, settings: TrainSettings, rows: np.ndarray) -> None:
@@ -31,7 +30,6 @@ class Trial:
         self.seconds = 4.0
         order = torch.randperm(len(rows), generator=generator(settings.seed, "preflight"))
         self.rows = torch.as_tensor(rows, dtype=torch.int64)[order]
-        self.remembered: dict[str, Any] = {}
         self._model = model
 
     @property
@@ -49,9 +47,9 @@ class Trial:
         """A copy of the model on the device, in training mode."""
         return self.compute.place(copy.deepcopy(self._model)).train()
 
-    def batch(self, count: int, start: int = 0) -> Batch:
-        """The examples from number `start` on, at most `count`."""
-        return self.gather(self.rows[start : start + count])
+    def batch(self, count: int) -> Batch:
+        """The first examples, at most `count`."""
+        return self.gather(self.rows[:count])
 
     def gather(self, rows: Tensor) -> Batch:
         found = self.task.batch(rows.to(self.compute.device))

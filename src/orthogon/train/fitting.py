@@ -18,7 +18,7 @@ def check_model(model: nn.Module, task: Task, few: Batch) -> None:
             output = model(*few.inputs)
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         raise RecipeError(
-            f"the model cannot take this data ({given} for each example): {str(error).splitlines()[0]}", where="model",
+            f"the model cannot take this data ({given} for each example): {first_line(error)}", where="model",
             remedy="Give it inputs of that shape, or leave columns out: --type COLUMN=ignore.",
         ) from error
     task.check_output(output)
@@ -32,12 +32,12 @@ def check_loss(model: nn.Module, task: Task, few: Batch) -> None:
     if isinstance(few.target, Tensor) and (misfit := misfit_of_labels(few.target, task.spec.outputs)):
         raise RecipeError(misfit, where="labels", remedy=remedy_for_labels(few.target, task.spec.outputs))
     try:
-        with evaluating(model), torch.inference_mode(False), torch.enable_grad():
+        with evaluating(model), torch.enable_grad():
             parts = task.loss(model, few).parts
     except NotImplementedError:
         return
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
-        raise RecipeError(f"the loss of {task.name} cannot be computed: {str(error).splitlines()[0]}", where="loss",
+        raise RecipeError(f"the loss of {task.name} cannot be computed: {first_line(error)}", where="loss",
                           remedy="Look at the shapes and types of outputs and targets.") from error
     for part in parts:
         if part.sum.ndim:
@@ -45,6 +45,11 @@ def check_loss(model: nn.Module, task: Task, few: Batch) -> None:
                 f"the part {part.name!r} of the loss is a tensor of shape {tuple(part.sum.shape)}, not a scalar",
                 where="loss", remedy="Part.sum is the sum over the batch: add .sum().",
             )
+
+
+def first_line(error: Exception) -> str:
+    """What the error says, without what torch adds below; empty where it says nothing."""
+    return next(iter(str(error).splitlines()), "")
 
 
 def misfit_of_labels(target: Tensor, outputs: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 import torch
@@ -202,9 +203,8 @@ class GradientStep(Step):
         with self.compute.precision():
             return self.task.loss(self.trained, batch, self.carried)
 
-    def _synchronized(self, last: bool) -> Any:
-        from contextlib import nullcontext
-
+    def _synchronized(self, last: bool) -> AbstractContextManager[object]:
+        """Ranks add up their gradients during the last backward pass of a batch alone."""
         return nullcontext() if last or self.ranks.world == 1 else self.trained.no_sync()  # type: ignore[operator]
 
     def model(self) -> nn.Module:
