@@ -23,7 +23,8 @@ from orthogon.strategy.preflight import (
 )
 from orthogon.tasks.classify import Classify
 from orthogon.train.build import build_task
-from orthogon.train.fit import attach, plan, preflight_seconds
+from orthogon.train.fit import attach, plan
+from orthogon.train.pace import preflight_seconds
 from orthogon.train.task import Batch, Loss, Part, Task
 from orthogon.verbs.preflight import preflight as verb
 
@@ -122,6 +123,24 @@ def test_a_frozen_model():
     assert "requires_grad=True" in found.outcomes["trainable"].remedy
     assert set(found.failures) <= {"trainable", "learning rate"}
     assert found.outcomes["gradients arrive"].status == "skip"
+    assert "trainable" in found.hopeless
+
+
+class Listed(nn.Module):
+    """Its layer is hidden in a list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = [nn.Linear(6, 3)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers[0](x)
+
+
+def test_layers_in_a_plain_list_are_no_parameters():
+    found = tried(Listed())
+    assert found.outcomes["trainable"].evidence == "the model has no parameters: nothing would change"
+    assert "nn.ModuleList" in found.outcomes["trainable"].remedy
     assert "trainable" in found.hopeless
 
 
@@ -259,6 +278,7 @@ class Blind(nn.Module):
         super().__init__()
         self.last = nn.Linear(64, 10)
         nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.last(0 * x.flatten(1))

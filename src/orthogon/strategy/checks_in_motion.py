@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from orthogon.strategy.outcome import Outcome, failed, passed, skipped
 from orthogon.strategy.trial import Fixed, Trial
-from orthogon.train.fit import build_sampler, timeline
+from orthogon.train.build import build_sampler
+from orthogon.train.fit import timeline
 from orthogon.train.randomness import Draw, generator
 from orthogon.train.step import GradientStep
 from orthogon.train.task import Batch

@@ -1,4 +1,4 @@
-"""From names in a recipe to tasks and models."""
+"""From names in a recipe to tasks, samplers and models."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -17,7 +18,8 @@ from orthogon import registry
 from orthogon.errors import RecipeError, nearest
 from orthogon.nn.spec import ModelSpec
 from orthogon.train.randomness import key
-from orthogon.train.recipe import ModelSettings, Recipe
+from orthogon.train.recipe import ModelSettings, Recipe, TrainSettings
+from orthogon.train.sampler import Sampler
 from orthogon.train.task import Task
 
 
@@ -26,6 +28,12 @@ def build_task(recipe: Recipe) -> Task:
     if recipe.task.name is None:
         raise RecipeError("no task is named", where="task.name", remedy="For example: --task classify")
     return registry.tasks.load(recipe.task.name)(recipe.task, recipe.data, recipe.train.augment)
+
+
+def build_sampler(task: Task, rows: np.ndarray, settings: TrainSettings, device: torch.device) -> Sampler:
+    """The task's sampler with the batch size of the settings, growing where they say so."""
+    sampler = task.sampler(rows, settings.batch_size or 128, settings.seed, device)
+    return sampler if settings.batch_growth == 1 else sampler.growing(settings.batch_growth, settings.schedule_epochs)
 
 
 def build_model(spec: ModelSpec, settings: ModelSettings, seed: int) -> nn.Module:

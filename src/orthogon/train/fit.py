@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Sequence
@@ -21,14 +20,14 @@ from orthogon.nn.cost import multiply_adds, parameter_count
 from orthogon.nn.self_normalizing import check_self_normalizing
 from orthogon.nn.sync_batch_norm import SyncBatchNorm, synchronized
 from orthogon.optim.schedules import Timeline
-from orthogon.train.build import build_model, source_hash
+from orthogon.train.build import build_model, build_sampler, source_hash
 from orthogon.train.compute import Compute, Workload, compute_of, resolve, resolve_device
 from orthogon.train.evaluate import as_rows, predict
 from orthogon.train.explicit import resolve_explicit
 from orthogon.train.fitting import check_loss, check_model
 from orthogon.train.memory import is_out_of_memory, out_of_memory
 from orthogon.train.observers import Observer
-from orthogon.train.randomness import Draw, PreservedRandomness
+from orthogon.train.pace import planned_steps, seconds_per_step
 from orthogon.train.ranks import Ranks
 from orthogon.train.recipe import Recipe, TrainSettings
 from orthogon.train.run import Run
@@ -36,9 +35,6 @@ from orthogon.train.sampler import Sampler
 from orthogon.train.step import GradientStep, Step
 from orthogon.train.task import Task
 from orthogon.train.trainer import Trainer
-
-PROBE_SECONDS = 3.0
-"""How long a few steps on a copy are timed, to turn minutes into steps."""
 
 
 @dataclass(frozen=True)
@@ -105,48 +101,17 @@ def plan(recipe: Recipe, task: Task, rows: np.ndarray, dev_rows: np.ndarray | No
     if tune:
         from orthogon.train.tune import fastest
 
-        settings, reasons = fastest(settings, recipe.train, lambda s: _probe(s, task, model, rows))
+        settings, reasons = fastest(settings, recipe.train, lambda s: seconds_per_step(s, task, model, rows))
     explicit = resolve_explicit(settings, task, model, few, work)
     settings = settings.model_copy(update={"explicit": explicit})
     sampler = build_sampler(task, rows, settings, torch.device("cpu"))
     reasons = [*reasons, *check_self_normalizing(model)]
     if settings.steps is None:
-        settings = settings.model_copy(update={"steps": _steps(settings, sampler, task, model, rows, dev_rows)})
+        steps = planned_steps(settings, sampler, task, model, rows, dev_rows)
+        settings = settings.model_copy(update={"steps": steps})
     reasons += _check_schedule(settings, sampler)
     recipe = recipe.model_copy(update={"train": settings})
     return Plan(recipe, tuple(reasons), parameter_count(model), cost)
-
-
-def build_sampler(task: Task, rows: np.ndarray, settings: TrainSettings, device: torch.device) -> Sampler:
-    """The task's sampler with the batch size of the settings, growing where they say so."""
-    sampler = task.sampler(rows, settings.batch_size or 128, settings.seed, device)
-    return sampler if settings.batch_growth == 1 else sampler.growing(settings.batch_growth, settings.schedule_epochs)
-
-
-def _steps(settings: TrainSettings, sampler: Sampler, task: Task, model: nn.Module, rows: np.ndarray,
-           dev_rows: np.ndarray | None) -> int:
-    if settings.minutes is None:
-        if settings.epochs is None:
-            raise RecipeError("neither epochs nor minutes nor steps are set", where="train.epochs",
-                              remedy="For example: --epochs 10")
-        return sum(sampler.batches(epoch) for epoch in range(settings.epochs))
-    step_seconds = _probe(settings, task, model, rows)
-    look_seconds = _probe_evaluation(settings, task, model, dev_rows)
-    # An epoch of fewer, larger batches takes no longer than the first one.
-    epoch_seconds = sampler.batches(0) * step_seconds + look_seconds / settings.evaluate_every
-    seconds = 0.97 * settings.minutes * 60 - (preflight_seconds(settings) if settings.preflight else 0.0)
-    whole, rest = divmod(seconds / epoch_seconds, 1)
-    return max(1, sum(map(sampler.batches, range(int(whole)))) + int(rest * sampler.batches(int(whole))))
-
-
-def preflight_seconds(settings: TrainSettings, step_seconds: float = 0.0) -> float:
-    """What the checks before training may take: 5 % of the minutes, or of the steps of so many seconds; 5 s at most.
-
-    Where no minutes are planned 0.2 s are always theirs: reading the data and writing the report take longer by far.
-    """
-    if settings.minutes is not None:
-        return min(5.0, 0.05 * 60 * settings.minutes)
-    return min(5.0, max(0.2, 0.05 * (settings.steps or 0) * step_seconds))
 
 
 def _check_schedule(settings: TrainSettings, sampler: Sampler) -> list[str]:
@@ -162,35 +127,6 @@ def _check_schedule(settings: TrainSettings, sampler: Sampler) -> list[str]:
         raise RecipeError(str(error), where=key, remedy="`orthogon list schedules` says what each does.") from None
     idle = schedule.never_acts()
     return [f"{idle}: a smaller train.schedule_epochs lets it act"] if idle else []
-
-
-def _probe(settings: TrainSettings, task: Task, model: nn.Module, rows: np.ndarray) -> float:
-    """Seconds that one step takes, measured on a copy of the model."""
-    compute = compute_of(settings)
-    sampler = build_sampler(task, rows, settings, compute.device)
-    settings = settings.model_copy(update={"schedule": "constant"})
-    step = task.step(copy.deepcopy(model), settings, compute, Timeline(10**6, 10**6))
-    step.model().train()
-    times: list[float] = []
-    began = time.perf_counter()
-    with compute.in_force(), PreservedRandomness(compute.device):
-        while len(times) < 4 or (time.perf_counter() - began < PROBE_SECONDS and len(times) < 500):
-            started = time.perf_counter()
-            batch = sampler.batch(0, len(times) % sampler.batches(0))
-            step(batch, Draw(settings.seed, 0, len(times), compute.device)).item()
-            times.append(time.perf_counter() - started)
-    return float(np.median(times[len(times) // 3 :]))
-
-
-def _probe_evaluation(settings: TrainSettings, task: Task, model: nn.Module, dev_rows: np.ndarray | None) -> float:
-    if dev_rows is None or not len(dev_rows):
-        return 0.0
-    compute, some = compute_of(settings), dev_rows[:512]
-    copied = compute.place(copy.deepcopy(model))
-    predict(task, copied, some, compute)
-    started = time.perf_counter()
-    predict(task, copied, some, compute)
-    return (time.perf_counter() - started) * len(dev_rows) / len(some)
 
 
 def fit(
