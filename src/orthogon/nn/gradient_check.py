@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +13,13 @@ from torch import Tensor, nn
 from orthogon.equations.derivative import gradient_check_ratio
 from orthogon.errors import nearest
 from orthogon.nn.double import as_double, double_by_default, double_copy
-from orthogon.nn.slope import FIRST_STEP, slope_at_zero
+from orthogon.nn.slope import Place, slopes
 
 GREAT, SUSPECT, WRONG = 1e-7, 1e-5, 1e-3
 """Ratios below which a gradient is great, and from which it is suspect, or wrong (row 10.09)."""
 
 TINY_NORM, TINY_DIFFERENCE = 1e-8, 1e-9
 """Below this norm of the gradient, the ratio is noise: then the difference itself is judged."""
-
-KINK, NOISE = 1e-8, 1e-11
-"""A slope is at a kink when its error exceeds KINK × the largest slope of the parameter + NOISE × the loss."""
 
 Loss = Callable[[nn.Module, Any], Tensor]
 Gradients = Mapping[str, Any] | Callable[[nn.Module, Any], Mapping[str, Any]]
@@ -33,7 +29,7 @@ Gradients = Mapping[str, Any] | Callable[[nn.Module, Any], Mapping[str, Any]]
 class Coordinate:
     """One place in a parameter, or one direction through all of it (index None), and the two slopes there."""
 
-    index: tuple[int, ...] | None
+    index: Place
     gradient: float
     difference: float
 
@@ -137,12 +133,11 @@ def gradient_check(
             _given(gradients, copied, batch, parameters)
         value = _repeatable(copied, loss, batch)
         draw = torch.Generator().manual_seed(seed)
-        slopes = {name: _slopes(lambda: _value(loss, copied, batch).item(), value, parameters[name], gradient, samples,
-                                draw) for name, gradient in found.items()}
-    checks = tuple(_judged(name, *slopes[name], reached=found[name] is not None) for name in found)
-    kept = np.concatenate([pairs for pairs, _, _ in slopes.values()])
+        measured = {name: slopes(lambda: _value(loss, copied, batch).item(), value, parameters[name], gradient,
+                                 samples, draw) for name, gradient in found.items()}
+    checks = tuple(_judged(name, *measured[name], reached=found[name] is not None) for name in found)
+    kept = np.concatenate([pairs for pairs, _, _ in measured.values()])
     return GradientCheck(checks, gradient_check_ratio(kept[:, 1], kept[:, 0]))
-
 
 
 # --- the loss, and its gradient ------------------------------------------------------------------------------
@@ -202,58 +197,10 @@ def _given(
     return found
 
 
-# --- slopes --------------------------------------------------------------------------------------------------
-
-Pairs = tuple[np.ndarray, list[tuple[int, ...] | None], int]
-"""Float64 (n, 2) of gradient and difference, where each was taken, and how many were skipped."""
+# --- the verdict ---------------------------------------------------------------------------------------------
 
 
-def _slopes(
-    value: Callable[[], float], at_zero: float, parameter: Tensor, gradient: Tensor | None, samples: int,
-    draw: torch.Generator,
-) -> Pairs:
-    start = parameter.detach().clone()
-    analytic = torch.zeros_like(start) if gradient is None else gradient.detach()
-    size = max(1.0, float(start.abs().max()) if start.numel() else 0.0)
-    pairs, places, errors = [], [], []
-    for place, direction in _directions(analytic, samples, draw):
-        def along(step: float, direction: Tensor = direction) -> float:
-            parameter.data.copy_(start + step * direction)
-            return value()
-
-        difference, error = slope_at_zero(along, at_zero, FIRST_STEP * size)
-        pairs.append((float((analytic * direction).sum()), difference))
-        places.append(place)
-        errors.append(error)
-    parameter.data.copy_(start)
-    table = np.array(pairs).reshape(-1, 2)
-    known = table[np.isfinite(table[:, 1]), 1]
-    bound = KINK * np.abs(known).max(initial=0.0) + NOISE * max(1.0, abs(at_zero))
-    smooth = [k for k, error in enumerate(errors) if error <= bound]
-    return table[smooth], [places[k] for k in smooth], len(errors) - len(smooth)
-
-
-def _directions(
-    gradient: Tensor, samples: int, draw: torch.Generator
-) -> Iterator[tuple[tuple[int, ...] | None, Tensor]]:
-    """Single coordinates, then one direction of length 1 through all of them, which no lost gradient escapes."""
-    flat = gradient.flatten()
-    busy = flat.nonzero().flatten().cpu()
-    chosen = busy[torch.randperm(len(busy), generator=draw)][: samples // 2].tolist()
-    others = torch.randperm(len(flat), generator=draw)[:samples].tolist()
-    for index in list(dict.fromkeys([*chosen, *others]))[:samples]:
-        place = tuple(int(each) for each in torch.unravel_index(torch.tensor(index), gradient.shape))
-        direction = torch.zeros_like(gradient)
-        direction[place] = 1.0
-        yield place, direction
-    if len(flat) > 1:
-        signs = torch.randint(0, 2, gradient.shape, generator=draw, dtype=torch.float64) * 2 - 1
-        yield None, (signs / math.sqrt(len(flat))).to(gradient)
-
-
-def _judged(
-    name: str, pairs: np.ndarray, places: list[tuple[int, ...] | None], skipped: int, *, reached: bool
-) -> ParameterCheck:
+def _judged(name: str, pairs: np.ndarray, places: list[Place], skipped: int, *, reached: bool) -> ParameterCheck:
     gradient, difference = pairs[:, 0], pairs[:, 1]
     apart, ratio = np.abs(difference - gradient), gradient_check_ratio(difference, gradient)
     norm, distance = float(np.linalg.norm(gradient)), float(np.linalg.norm(apart))
