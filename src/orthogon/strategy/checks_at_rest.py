@@ -91,9 +91,12 @@ def trainable(trial: Trial) -> Outcome:
     """There is something to train."""
     parameters = dict(trial.copy().named_parameters())
     learning = [name for name, each in parameters.items() if each.requires_grad]
+    if not parameters:
+        return failed("the model has no parameters: nothing would change",
+                      "Give it a layer with weights; layers in a plain list are not seen, those in nn.ModuleList are.",
+                      hopeless=True)
     if not learning:
-        what = f"all {len(parameters)} parameters are frozen" if parameters else "the model has no parameters"
-        return failed(f"{what}: nothing would change",
+        return failed(f"all {len(parameters)} parameters are frozen: nothing would change",
                       "Set requires_grad=True for those that are to learn (model.requires_grad_(True)).", hopeless=True)
     return passed(f"{len(learning)} of {len(parameters)} parameter tensors learn")
 
