@@ -220,6 +220,14 @@ def test_a_schedule_longer_than_the_run_is_told():
                    .plan.reasons)
 
 
+def test_a_batch_that_would_grow_after_the_run_is_told():
+    told = "the batch would first grow after epoch 3, and the run has 3: a smaller train.schedule_epochs lets it act"
+    assert told in trained(recipe(train__batch_growth=2.0, train__schedule_epochs=3))[0].plan.reasons
+    for epochs, growth in ((2, 2.0), (3, 1.0)):
+        reasons = trained(recipe(train__batch_growth=growth, train__schedule_epochs=epochs))[0].plan.reasons
+        assert not any("grow" in each for each in reasons)
+
+
 # --- flat by rule ------------------------------------------------------------------------------------------------
 
 

@@ -157,7 +157,7 @@ def mlp(spec: ModelSpec, hidden: Sequence[int] = (256, 128), activation: str = "
     if not isinstance(hidden, Sequence) or not all(isinstance(size, int) and size >= 1 for size in hidden):
         raise RecipeError(f"hidden is a list of sizes of at least 1; got {hidden!r}", where="model.options.hidden",
                           remedy="For example: [256, 128]")
-    rates = list(dropout) if isinstance(dropout, Sequence) and not isinstance(dropout, str) else [dropout] * len(hidden)
+    rates = [dropout] * len(hidden) if isinstance(dropout, int | float | str) else list(dropout)
     if len(rates) != len(hidden):
         raise RecipeError(f"{len(rates)} rates for {len(hidden)} hidden layers", where="model.options.dropout",
                           remedy="Give one number for all of them, or one for each.")
@@ -166,8 +166,7 @@ def mlp(spec: ModelSpec, hidden: Sequence[int] = (256, 128), activation: str = "
             raise RecipeError(f"{name} is a share from 0 to below 1; got {rate!r}", where=f"model.options.{name}",
                               remedy="0.2 to 0.5 is usual.")
     _check_norm(norm, norm_after)
-    return MLP(spec, hidden, activation, rates, input_dropout, norm, norm_after, initializer,
-               embedding)
+    return MLP(spec, hidden, activation, rates, input_dropout, norm, norm_after, initializer, embedding)
 
 
 def _check_norm(norm: str, norm_after: bool) -> None:

@@ -115,7 +115,7 @@ def plan(recipe: Recipe, task: Task, rows: np.ndarray, dev_rows: np.ndarray | No
 
 
 def _check_schedule(settings: TrainSettings, sampler: Sampler) -> list[str]:
-    """Reasons for a person where the schedule will do nothing; RecipeError where it cannot be followed."""
+    """Reasons for a person where rate or batch will never change; RecipeError where it cannot be followed."""
     if settings.schedule_table and settings.schedule != "manual":
         raise RecipeError(f"the schedule {settings.schedule} does not read a table", where="train.schedule_table",
                           remedy="Set train.schedule=manual, or leave the table out.")
@@ -125,8 +125,10 @@ def _check_schedule(settings: TrainSettings, sampler: Sampler) -> list[str]:
     except ValueError as error:
         key = "train.schedule_table" if settings.schedule == "manual" else "train.schedule_factor"
         raise RecipeError(str(error), where=key, remedy="`orthogon list schedules` says what each does.") from None
-    idle = schedule.never_acts()
-    return [f"{idle}: a smaller train.schedule_epochs lets it act"] if idle else []
+    idle = [why for why in [schedule.never_acts()] if why]
+    if settings.batch_growth > 1 and told.epochs <= settings.schedule_epochs:
+        idle.append(f"the batch would first grow after epoch {settings.schedule_epochs}, and the run has {told.epochs}")
+    return [f"{why}: a smaller train.schedule_epochs lets it act" for why in idle]
 
 
 def fit(

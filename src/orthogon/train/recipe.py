@@ -305,5 +305,5 @@ def _explained(error: ValidationError, where: str) -> RecipeError:
         should = "the value should be a number"
     remedy = f"`orthogon list knobs` shows what {'.'.join(path[:2])} may be."
     if first["type"] == "literal_error":
-        remedy = nearest(str(given), re.findall(r"'(\w+)'", first["ctx"]["expected"]))
+        remedy = nearest(str(given), re.findall(r"'(\w+)'", first["msg"]))
     return RecipeError(f"{should}; got {given!r}", where=f"{where}: {key}", remedy=remedy)
