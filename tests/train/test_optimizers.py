@@ -13,11 +13,13 @@ from orthogon.equations.schedules import batches_per_epoch, growing_batch
 from orthogon.errors import Interrupted, RecipeError
 from orthogon.optim.flat import FlatParameters
 from orthogon.optim.schedules import Timeline
+from orthogon.train.build import build_task
 from orthogon.train.compute import Compute, Workload, resolve
+from orthogon.train.fit import attach, with_defaults
 from orthogon.train.observers import Observer
-from orthogon.train.optimizer import build_optimizer, optimizer_groups
+from orthogon.train.optimizer import build_optimizer, optimizer_groups, usual_settings
 from orthogon.train.randomness import Draw
-from orthogon.train.recipe import TrainSettings
+from orthogon.train.recipe import Recipe, TrainSettings
 from orthogon.train.sampler import Nothing, Shuffled
 from orthogon.train.step import GradientStep
 from orthogon.train.task import Batch, Loss, Part
@@ -265,3 +267,29 @@ def test_training_twice_on_a_module_of_ones_own_goes_on_from_its_weights():
     trained(recipe(train__flat=True, train__epochs=None, train__steps=1, train__lr=1e-9), blobs(), model=net)
     for name, each in net.state_dict().items():
         torch.testing.assert_close(each, after[name])
+
+
+def test_an_optimizer_that_the_task_did_not_choose_begins_with_a_rate_and_decay_of_its_own():
+    """35.19: the rate and the decay of AdamW suit no other; what the user sets stays."""
+    data = blobs()
+
+    def planned(**values):
+        wanted = Recipe().with_values({"task.name": "classify", "model.name": "linear", "train.device": "cpu",
+                                       **{key.replace("__", "."): value for key, value in values.items()}})
+        task = build_task(wanted)
+        task.fit(data, np.arange(160))
+        attach(task, data, wanted)
+        settings = with_defaults(wanted, task, 160).train
+        return settings.lr, settings.weight_decay
+
+    assert planned() == planned(train__optimizer="adamw") == (2e-3, 0.01)
+    assert planned(train__optimizer="sgd") == (0.1, 5e-4)
+    assert planned(train__optimizer="adam") == (1e-3, 0.0)
+    assert planned(train__optimizer="momentum", train__lr=0.2) == (0.2, 5e-4)
+    assert planned(train__optimizer="nadam", train__weight_decay=0.3) == (1e-3, 0.3)
+    rate, averaged = planned(train__optimizer="momentum")[0], planned(train__optimizer="averaged_momentum")[0]
+    assert averaged == pytest.approx(rate / (1 - 0.9))
+    assert set(usual_settings("adamod")) == {"lr", "weight_decay"}
+    assert usual_settings("somebody_elses") == {}
+    for name in registry.optimizers.names():
+        assert usual_settings(name), name

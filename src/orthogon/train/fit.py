@@ -27,6 +27,7 @@ from orthogon.train.explicit import resolve_explicit
 from orthogon.train.fitting import check_loss, check_model
 from orthogon.train.memory import is_out_of_memory, out_of_memory
 from orthogon.train.observers import Observer
+from orthogon.train.optimizer import usual_settings
 from orthogon.train.pace import planned_steps, seconds_per_step
 from orthogon.train.ranks import Ranks
 from orthogon.train.recipe import Recipe, TrainSettings
@@ -71,6 +72,8 @@ def with_defaults(recipe: Recipe, task: Task, rows: int) -> Recipe:
         recipe = recipe.with_values(filled, where="defaults")
     settings = recipe.train
     defaults = task.default_settings(rows)
+    if "optimizer" in settings.model_fields_set and settings.optimizer != defaults.get("optimizer"):
+        defaults = {**defaults, **usual_settings(settings.optimizer)}
     chosen = {f"train.{name}": value for name, value in defaults.items()
               if getattr(settings, name) is None or name not in settings.model_fields_set}
     if settings.minutes is not None or settings.steps is not None:

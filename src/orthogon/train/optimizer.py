@@ -31,8 +31,20 @@ _OPTIONS: dict[str, Callable[[TrainSettings], dict[str, Any]]] = {
     "nadam": lambda s: {"betas": (s.momentum, s.beta2 or RMS_DECAY), "eps": s.epsilon},
     "adamod": lambda s: {"betas": (s.momentum, s.beta2 or RMS_DECAY, 0.999), "eps": s.epsilon},
 }
+# Name -> rate and weight decay where the recipe leaves them open and the task's are for another optimizer. Rates in
+# common use (those of the momenta end in the same steps); a decay that goes through the gradient is kept small.
+_USUAL: dict[str, tuple[float, float]] = {
+    "sgd": (0.1, 5e-4), "momentum": (0.05, 5e-4), "nesterov": (0.05, 5e-4), "averaged_momentum": (0.5, 5e-4),
+    "rmsprop": (1e-3, 0.0), "adagrad": (1e-2, 0.0), "adadelta": (1.0, 0.0), "adam": (1e-3, 0.0), "adamw": (1e-3, 0.01),
+    "nadam": (1e-3, 0.0), "adamod": (1e-3, 0.0),
+}
 _FUSED = {"sgd", "momentum", "nesterov", "adagrad", "adam", "adamw"}
 _FOR_EACH = _FUSED | {"rmsprop", "adadelta", "nadam"}
+
+
+def usual_settings(name: str) -> dict[str, float]:
+    """`lr` and `weight_decay` that people usually begin with; empty for an optimizer from another package (35.19)."""
+    return dict(zip(("lr", "weight_decay"), _USUAL[name])) if name in _USUAL else {}
 
 
 def can_be_fused(name: str, device: str) -> bool:
