@@ -17,8 +17,8 @@ from orthogon.nn.initializers import initialize, initialize_output
 from orthogon.nn.models import MLP, linear, mlp
 from orthogon.nn.spec import InputSpec, ModelSpec
 from orthogon.optim.schedules import Constant, Cosine, OneCycle, Plateau, Staircase, Timeline
-from orthogon.train.recipe import TrainSettings
 from orthogon.train.optimizer import build_optimizer, optimizer_groups
+from orthogon.train.recipe import TrainSettings
 
 TABLE = ModelSpec((InputSpec("number", (3,)),), 1)
 Z = torch.linspace(-6, 6, 97, dtype=torch.float64)

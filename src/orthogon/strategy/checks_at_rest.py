@@ -12,7 +12,7 @@ from orthogon.errors import RecipeError
 from orthogon.nn.spec import InputSpec
 from orthogon.strategy.outcome import Outcome, failed, passed, skipped
 from orthogon.strategy.trial import Fixed, Trial
-from orthogon.train.fitting import first_line, misfit_of_labels, remedy_for_labels
+from orthogon.train.fit_check import first_line, misfit_of_labels, remedy_for_labels
 
 MOST_LABELS = 8192
 """Examples whose labels are looked at."""

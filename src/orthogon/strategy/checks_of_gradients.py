@@ -12,7 +12,7 @@ from orthogon.nn.gradient_check import gradient_check
 from orthogon.strategy.health import DEAD, SATURATED
 from orthogon.strategy.outcome import Outcome, failed, passed, skipped
 from orthogon.strategy.trial import Trial
-from orthogon.train.fitting import first_line
+from orthogon.train.fit_check import first_line
 from orthogon.train.health import activations, layers_of
 
 SLOPES, EVALUATIONS = 2, 10

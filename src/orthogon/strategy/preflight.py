@@ -18,7 +18,7 @@ from orthogon.strategy.outcome import Outcome, failed, skipped
 from orthogon.strategy.trial import Trial
 from orthogon.train.build import build_model
 from orthogon.train.fit import Plan
-from orthogon.train.fitting import first_line
+from orthogon.train.fit_check import first_line
 from orthogon.train.pace import preflight_seconds
 from orthogon.train.task import Task
 

@@ -24,7 +24,7 @@ from orthogon.train.build import build_model, build_sampler, source_hash
 from orthogon.train.compute import Compute, Workload, compute_of, resolve, resolve_device
 from orthogon.train.evaluate import as_rows, predict
 from orthogon.train.explicit import resolve_explicit
-from orthogon.train.fitting import check_loss, check_model
+from orthogon.train.fit_check import check_loss, check_model
 from orthogon.train.memory import is_out_of_memory, out_of_memory
 from orthogon.train.observers import Observer
 from orthogon.train.optimizer import usual_settings
