@@ -80,8 +80,8 @@ def coverage(document: dict[str, Any]) -> str:
         "- **software**: a public name, and a test that fails if the row is wrong;\n"
         "- **lesson**: a section of a tutorial that is run;\n"
         "- **claim**: an empirical saying, to be measured rather than asserted.\n",
-        f"{built} of {len(everything)} rows are built: those with a name and a test. {claims} are claims, listed here for "
-        "measuring; nothing in Orthogon asserts them. All others are to come.\n",
+        f"{built} of {len(everything)} rows are built: those with a name and a test. {claims} are claims, listed here "
+        "for measuring; nothing in Orthogon asserts them. All others are to come.\n",
         "Names: `module:attribute`, a knob of the recipe (`train.lr`), an entry (`model linear`), a metric, a verb "
         "of the command line, or a section of a lesson.\n",
     ]
