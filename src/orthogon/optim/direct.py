@@ -48,7 +48,7 @@ def _move(group: dict[str, Any], tensors: list[Tensor], states: list[dict[str, A
     steps = [state["step"] for state in states]
     torch._foreach_add_(steps, 1)
     kernel(
-        tensors, [each.grad for each in tensors], [state["exp_avg"] for state in states],
+        tensors, [each.grad for each in tensors if each.grad is not None], [state["exp_avg"] for state in states],
         [state["exp_avg_sq"] for state in states], [], steps, lr=group["lr"], beta1=group["betas"][0],
         beta2=group["betas"][1], weight_decay=group["weight_decay"], eps=group["eps"], amsgrad=False, maximize=False,
     )
