@@ -57,7 +57,7 @@ def main() -> None:
             f"four IDX files, or leave it out: --only {' '.join(name for name in SUITES if name != 'fashion')}")
         sys.exit(2)
     for name in options.only:
-        results[name] = {**_circumstances(settings, options), "found": _measure(name, settings, options)}
+        results[name] = {**_circumstances(name, settings, options), "found": _measure(name, settings, options)}
         if folder:
             _write(folder, results)
     print(generated(results))
@@ -73,9 +73,9 @@ def _measure(name: str, settings: Settings, options: Any) -> Record:
     return {**found, "minutes": round((time.monotonic() - started) / 60, 1)}
 
 
-def _circumstances(settings: Settings, options: Any) -> Record:
-    names = ("--rounds", "--images", "--error-epochs", "--error-seeds")
-    given = [f"{name} {getattr(options, name[2:].replace('-', '_'))}" for name in names]
+def _circumstances(name: str, settings: Settings, options: Any) -> Record:
+    names = ("--rounds", *(("--images", "--error-epochs", "--error-seeds") if name == "fashion" else ()))
+    given = [f"--only {name}", *(f"{each} {getattr(options, each[2:].replace('-', '_'))}" for each in names)]
     left_out = ["--without", *settings.without] if settings.without else []
     command = ["python", "benchmarks/run.py", *given, *left_out, *(["--quick"] * settings.quick)]
     return {"date": time.strftime("%Y-%m-%d %H:%M %Z"), "command": " ".join(command), "machine": machine(settings)}
