@@ -12,7 +12,7 @@ from itertools import count
 from statistics import median
 from typing import Any
 
-from harness import Record, Settings, arguments, call, ratio, seconds_per_step, settings_of, show_ratio, table, verdict
+from harness import Record, Settings, alone, call, ratio, seconds_per_step, show_ratio, table, verdict
 
 NETS = {
     "softmax regression 784-10": ((784,), 10, "linear", (), 128),
@@ -149,7 +149,4 @@ def _by_hand(task: Any, model: str, options: Any, pieces: Any) -> Any:
 
 
 if __name__ == "__main__":
-    if "--child" in sys.argv:
-        child(int(sys.argv[2]), sys.argv[3] == "1")
-    else:
-        print(render(measure(settings_of(arguments(__doc__ or "").parse_args()))))
+    alone(__doc__, measure, render, child)

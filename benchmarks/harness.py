@@ -13,7 +13,7 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -268,6 +268,15 @@ def arguments(about: str) -> argparse.ArgumentParser:
     parser.add_argument("--data", default=os.environ.get("ORTHOGON_DATA", ""),
                         help="folder that holds fashion_mnist/ ($ORTHOGON_DATA)")
     return parser
+
+
+def alone(about: str | None, measure: Callable[[Settings], Record], render: Callable[[Record], str],
+          child: Callable[[int, bool], None]) -> None:
+    """What a script does that is run by itself: measure and print its table, or be the child that `measure` starts."""
+    if "--child" in sys.argv:
+        child(int(sys.argv[2]), sys.argv[3] == "1")
+    else:
+        print(render(measure(settings_of(arguments(about or "").parse_args()))))
 
 
 def settings_of(options: argparse.Namespace) -> Settings:

@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from harness import Record, Settings, arguments, call, ratio, seconds_per_step, settings_of, show_ratio, table, verdict
+from harness import Record, Settings, alone, call, ratio, seconds_per_step, show_ratio, table, verdict
 
 NETS = {
     "digits 64-256-128-10": ((1, 8, 8), "mlp", {}, 64, 1000),
@@ -122,8 +122,4 @@ def _fit_of(shape: tuple[int, ...], model: str, options: Any, batch: int, steps:
 
 
 if __name__ == "__main__":
-    if "--child" in sys.argv:
-        child(int(sys.argv[2]), sys.argv[3] == "1")
-    else:
-        result = measure(settings_of(arguments(__doc__ or "").parse_args()))
-        print(render(result), *(f"\n{goal}: {value} – {said}" for goal, value, said in goals(result)))
+    alone(__doc__, measure, render, child)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from harness import Record, Settings, arguments, call, ratio, seconds_per_step, settings_of, show_ratio, table
+from harness import Record, Settings, alone, call, ratio, seconds_per_step, show_ratio, table
 
 
 def measure(settings: Settings) -> Record:
@@ -83,7 +83,4 @@ def _step(layer: Any, shape: tuple[int, ...]) -> Callable[[], None]:
 
 
 if __name__ == "__main__":
-    if "--child" in sys.argv:
-        child(int(sys.argv[2]), sys.argv[3] == "1")
-    else:
-        print(render(measure(settings_of(arguments(__doc__ or "").parse_args()))))
+    alone(__doc__, measure, render, child)

@@ -14,7 +14,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from harness import Record, Settings, arguments, call, ratio, seconds_per_step, settings_of, show_ratio, table, verdict
+from harness import Record, Settings, alone, call, ratio, seconds_per_step, show_ratio, table, verdict
 
 OWN = ("averaged_momentum", "adamod")
 FUSED, FOR_EACH = "AdamW, torch fused", "AdamW, torch for-each"
@@ -143,8 +143,4 @@ def _step(widths: list[int], flat: bool) -> Callable[[], Any]:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--child"]:
-        child(int(sys.argv[2]), bool(int(sys.argv[3])))
-    else:
-        result = measure(settings_of(arguments(__doc__ or "").parse_args()))
-        print(render(result), *(f"\n{goal}: {value} – {said}" for goal, value, said in goals(result)))
+    alone(__doc__, measure, render, child)

@@ -83,7 +83,7 @@ for _ in range(1000):
 
 for name, weights, bias in (("without", w, 0.0), ("with", fitted.w, fitted.b)):
     right = ((points @ weights + bias > 0) == of).mean()
-    print(f"{name:>7} a bias: w = {weights.round(2)}, b = {bias:.2f}, {right:.0%} right")
+    print(f"{name:>7} a bias: w = {weights.round(2)}, b = {bias:.2f}, {right:.0%} of {len(of)} right")
 boundaries(
     {"without a bias": lambda p: sigmoid(p @ w)[0], "with a bias": lambda p: sigmoid(p @ fitted.w + fitted.b)[0]},
     points, of, title="A boundary without and with a bias",
@@ -220,7 +220,8 @@ seconds["og.train"] = run.result["speed"]["step_ms"] / 1000
 for name, weights in ways.items():
     print(f"{name:>14}: differs from the loops by at most {np.abs(weights - ways['loops']).max():.0e}")
     np.testing.assert_allclose(weights, ways["loops"], atol=1e-10)
-print(f"accuracy on dev: {run.result['splits']['dev']['metrics']['accuracy']['value']:.1%}")
+found = run.result["splits"]["dev"]["metrics"]["accuracy"]
+print(f"accuracy on dev: {found['value']:.1%} [{found['low']:.1%}, {found['high']:.1%}], n = {found['n']}")
 
 # %% [markdown]
 # All five end at the same 31 numbers. What differs is the time. The red line is what the machine could do: a step needs
@@ -443,7 +444,7 @@ def solve(units, bend):
 solved = {f"{units} unit{'s' * (units > 1)}": solve(units, "tanh") for units in (1, 2, 3, 4, 8)}
 solved["8 units, no bend"] = solve(8, "identity")
 for name, network_of in solved.items():
-    print(f"{name:>16}: {((network_of(cloud) > 0.5) == xor).mean():.0%} right")
+    print(f"{name:>16}: {((network_of(cloud) > 0.5) == xor).mean():.0%} of {len(xor)} right")
 boundaries(solved, cloud, xor, title="XOR by hidden units")
 
 # %% [markdown]

@@ -389,7 +389,7 @@ torch.manual_seed(0)
 shifts, old = np.linspace(0, 2, 5), trained(*world(0.0))
 kept = [accuracy(old, *world(shift)) for shift in shifts]
 again = [accuracy(trained(*world(shift)), *world(shift)) for shift in shifts]
-print(f"in place {kept[0]:.0%}; shifted by 2: {kept[-1]:.0%} as it was, {again[-1]:.0%} trained again")
+print(f"in place {kept[0]:.0%}; shifted by 2: {kept[-1]:.0%} as it was, {again[-1]:.0%} trained again (of 400)")
 curves({"as it was": (shifts, kept), "trained again": (shifts, again)}, title="Accuracy as the inputs move",
        x_label="shift of the inputs", y_label="share right", height=220)
 

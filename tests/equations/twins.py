@@ -21,8 +21,7 @@ note:     which case this is, where one function has several twins.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -32,6 +31,7 @@ import numpy as np
 import torch
 
 from orthogon.equations.derivative import gradient_check_ratio, numerical_gradient
+from orthogon.nn.double import double_by_default
 
 SEED = 20
 
@@ -63,7 +63,7 @@ def residual(twin: Twin) -> float:
     inputs = twin.inputs(np.random.default_rng(SEED))
     ours, cache = _forward(twin, inputs)
     tensors = {name: _tensors(value, name in twin.wrt) for name, value in inputs.items()}
-    with _float64():
+    with double_by_default():
         theirs = _leaves(twin.torch(*tensors.values()))
     distances = [_distance(a, b) for a, b in zip(_leaves(ours), theirs, strict=True)]
     if twin.backward is not None:
@@ -89,17 +89,6 @@ def difference_ratio(twin: Twin) -> float:
     numerical = [numerical_gradient(scalar, leaf) for leaf in leaves]
     gradients = _gradients(twin, d_out, cache)
     return max(gradient_check_ratio(a, b) for a, b in zip(numerical, gradients, strict=True))
-
-
-@contextmanager
-def _float64() -> Iterator[None]:
-    """What torch makes itself, such as the state of an optimizer, is float64 as well."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
 
 
 def _forward(twin: Twin, inputs: dict[str, Any]) -> tuple[Any, Any]:

@@ -14,6 +14,7 @@ from worlds import assert_same_bits, blobs, new_run, recipe, trained, weights
 from orthogon.data.columns import CategoryColumn, NumberColumn
 from orthogon.data.dataset import Dataset
 from orthogon.errors import RecipeError
+from orthogon.strategy.outcome import passed, skipped
 from orthogon.strategy.preflight import (
     AT_START,
     IN_MOTION,
@@ -451,3 +452,8 @@ def test_what_does_not_fit_at_all_is_the_one_outcome():
     assert list(found.failures) == ["model"]
     assert "cannot take this data" in found.outcomes["model"].evidence
     assert list(found.hopeless) == ["model"]
+
+
+def test_a_check_that_could_not_be_tried_is_counted():
+    found = Preflight({"units": skipped("none is rectified"), "labels": passed("all are known")}, 0.25, ("outputs",))
+    assert found.sentence() == "1 check passed, 1 skipped, 1 left out for time, 0.2 s"

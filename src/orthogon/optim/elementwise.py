@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
@@ -11,7 +12,7 @@ from torch import Tensor
 Group = dict[str, Any]
 
 
-class Elementwise(torch.optim.Optimizer):
+class Elementwise(torch.optim.Optimizer, ABC):
     """Base of optimizers whose update of a number depends on that number, its gradient and its memory alone.
 
     A subclass names its memories (tensors like the parameter, zero at the start) and writes `update` in torch's
@@ -43,10 +44,10 @@ class Elementwise(torch.optim.Optimizer):
                 self.update(group, age, parameters, gradients, *remembered)
         return loss
 
+    @abstractmethod
     def update(self, group: Group, age: int, parameters: list[Tensor], gradients: list[Tensor],
                *memories: list[Tensor]) -> None:
         """Change parameters and memories in place, not the gradients. age: the number of this step, from 1."""
-        raise NotImplementedError
 
     def _by_age(self, parameters: list[Tensor]) -> dict[int, list[Tensor]]:
         """Steps taken, this one included -> the parameters that took so many: all of them, but for late comers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -83,9 +84,10 @@ class Preflight:
 
     def sentence(self) -> str:
         """"9 checks passed, 0.3 s"."""
-        count = {status: sum(each.status == status for each in self.outcomes.values()) for status in ("pass", "fail")}
+        count = Counter(each.status for each in self.outcomes.values())
         parts = [f"{count['pass']} check{'s' if count['pass'] != 1 else ''} passed"]
         parts += [f"{count['fail']} failed"] if count["fail"] else []
+        parts += [f"{count['skip']} skipped"] if count["skip"] else []
         parts += [f"{len(self.left_out)} left out for time"] if self.left_out else []
         return ", ".join([*parts, f"{self.seconds:.1f} s"])
 
