@@ -41,6 +41,13 @@ class Rows:
     def get(self, name: str) -> np.ndarray | None:
         return self.values.get(name)
 
+    def take(self, index: np.ndarray) -> Rows:
+        """The examples at those places (int64, or a mask), in that order."""
+        return Rows(
+            self.split, self.ids[index], {name: value[index] for name, value in self.values.items()}, self.classes,
+            None if self.group is None else self.group[index], None if self.source is None else self.source[index],
+        )
+
     def write(self, path: Path) -> None:
         """Parquet, atomically. Codes are written as the names of their classes."""
         import polars as pl

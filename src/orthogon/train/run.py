@@ -1,7 +1,7 @@
 """A run: a folder of open formats. All that comes after training reads runs and nothing else.
 
-    recipe.yaml  environment.json  passport.json  metrics.jsonl  checkpoints/  evaluations/  result.json
-    report.html  bundle/
+    recipe.yaml  environment.json  passport.json  metrics.jsonl  checkpoints/  evaluations/  evidence/
+    result.json  report.html  bundle/
 
 This module does not import torch: the folder must stand within a second of the start.
 """
@@ -178,6 +178,18 @@ class Run:
             raise RunError(f"there is no evaluation {name!r}", where=str(self.path),
                            remedy="There are: " + (", ".join(self.evaluations()) or "none yet") + ".")
         return Rows.read(path, self.read_json(f"evaluations/{name}.json")["classes"])
+
+    # --- evidence --------------------------------------------------------------------------------------------
+
+    def write_evidence(self, name: str, document: Mapping[str, Any]) -> None:
+        """`evidence/NAME.json`: what an inquiry found; its key "work" lists what it proposes (`strategy.work_list`)."""
+        (self.path / "evidence").mkdir(exist_ok=True)
+        self.write_json(f"evidence/{name}.json", document)
+
+    def evidence(self) -> dict[str, dict[str, Any]]:
+        """Name -> document of every inquiry: "diagnosis", "probes", "learning-curve", "tags", "labels", …"""
+        folder = self.path / "evidence"
+        return {path.stem: self.read_json(f"evidence/{path.name}") for path in sorted(folder.glob("*.json"))}
 
     def _repr_html_(self) -> str:
         report = self.path / "report.html"

@@ -10,7 +10,7 @@ from torch import nn
 
 from orthogon.data.ledger import Ledger
 from orthogon.data.passport import Passport
-from orthogon.stats import PairedComparison, compare_paired, compare_paired_values
+from orthogon.strategy.paired import compare_rows
 from orthogon.train.compute import Compute
 from orthogon.train.evaluate import as_rows, evaluate, metrics_document
 from orthogon.train.rows import Rows
@@ -102,25 +102,9 @@ def compare(task: Task, network: Mapping[str, Rows], name: str, baseline: Mappin
     """
     found = []
     for part in baseline:
-        paired, metric, direction = _paired(baseline[part], network[part])
+        gain = compare_rows(baseline[part], network[part])
         found.append({
-            "baseline": name, "split": part, "metric": metric, "advantage": direction * paired.difference,
-            **paired.to_dict(), "p": paired.p_value,
+            "baseline": name, "split": part, "metric": gain.metric, "advantage": gain.direction * gain.difference,
+            **gain.paired.to_dict(), "p": gain.paired.p_value,
         })
     return found
-
-
-def _paired(first: Rows, second: Rows) -> tuple[PairedComparison, str, float]:
-    groups, a, b = first.group, first.get("score"), second.get("score")
-    if a is None or b is None:
-        errors = [_squared_error(rows) for rows in (first, second)]
-        compared = compare_paired_values(*errors, transform=np.sqrt, groups=groups, higher_is_better=False)
-        return compared, "rmse", -1.0
-    if np.isin(a, (0, 1)).all() and np.isin(b, (0, 1)).all():
-        return compare_paired(a, b, groups=groups), "accuracy", 1.0
-    return compare_paired_values(a, b, groups=groups, unit="rate"), "score", 1.0
-
-
-def _squared_error(rows: Rows) -> np.ndarray:
-    difference = np.asarray(rows["prediction"], dtype=np.float64) - np.asarray(rows["target"], dtype=np.float64)
-    return (difference**2).reshape(len(rows), -1).mean(axis=1)

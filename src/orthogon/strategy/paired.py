@@ -1,0 +1,71 @@
+"""Two models on the same examples, from their rows."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from orthogon.errors import DataError
+from orthogon.stats import PairedComparison, compare_paired, compare_paired_values
+from orthogon.train.rows import Rows
+
+
+class Gain(NamedTuple):
+    """The second model against the first.
+
+    paired:    second minus first in `metric`, with interval, n, how many put right and broken, and p-value.
+    metric:    "accuracy" where every example is right or wrong, "rmse" for numbers, "score" otherwise.
+    direction: 1 where more of the metric is better, -1 where less is.
+    """
+
+    paired: PairedComparison
+    metric: str
+    direction: float
+
+    @property
+    def difference(self) -> float:
+        return self.paired.difference
+
+
+def aligned(first: Rows, second: Rows) -> tuple[Rows, Rows]:
+    """Both on the examples that they have in common, in the order of the first.
+
+    DataError where there are none, or where a target differs: then it is not the same data.
+    """
+    _, left, right = np.intersect1d(first.ids, second.ids, assume_unique=True, return_indices=True)
+    if not len(left):
+        raise DataError("the two have no example in common", where=f"{first.split} and {second.split}",
+                        remedy="Compare models that were measured on the same examples.")
+    order = np.argsort(left)
+    a, b = first.take(left[order]), second.take(right[order])
+    if not np.array_equal(named(a, "target"), named(b, "target")):
+        raise DataError("the same ids have other targets in the second", where=f"{first.split} and {second.split}",
+                        remedy="Compare models on one version of the labels.")
+    return a, b
+
+
+def named(rows: Rows, column: str) -> np.ndarray:
+    """A column of codes as the names of their classes; numbers as they are."""
+    values = rows[column]
+    return np.asarray(rows.classes)[values] if rows.classes and values.ndim == 1 else values
+
+
+def compare_rows(first: Rows, second: Rows) -> Gain:
+    """Single labels by right and wrong, numbers by root mean squared error, all else by score; same examples in order.
+
+    Groups, where there are any, are resampled as wholes.
+    """
+    groups, a, b = first.group, first.get("score"), second.get("score")
+    if a is None or b is None:
+        errors = [_squared_error(rows) for rows in (first, second)]
+        compared = compare_paired_values(*errors, transform=np.sqrt, groups=groups, higher_is_better=False)
+        return Gain(compared, "rmse", -1.0)
+    if np.isin(a, (0, 1)).all() and np.isin(b, (0, 1)).all():
+        return Gain(compare_paired(a, b, groups=groups), "accuracy", 1.0)
+    return Gain(compare_paired_values(a, b, groups=groups, unit="rate"), "score", 1.0)
+
+
+def _squared_error(rows: Rows) -> np.ndarray:
+    difference = np.asarray(rows["prediction"], dtype=np.float64) - np.asarray(rows["target"], dtype=np.float64)
+    return (difference**2).reshape(len(rows), -1).mean(axis=1)
