@@ -15,14 +15,17 @@ from orthogon.stats.confusion import (
 from orthogon.stats.estimate import Estimate
 from orthogon.stats.intervals import newcombe, rate, wilson
 from orthogon.stats.paired import PairedComparison, compare_paired, compare_paired_values, tango
+from orthogon.stats.posterior import GapEvidence, beta_draws, gap_probabilities, metric_draws, resampled_rows
 from orthogon.stats.roc import roc_auc
 from orthogon.stats.sizes import detectable_difference, examples_needed, examples_needed_paired
 
 __all__ = [
     "Estimate",
+    "GapEvidence",
     "PairedComparison",
     "accuracy",
     "balanced_accuracy",
+    "beta_draws",
     "bootstrap",
     "bootstrap_confusion",
     "bootstrap_mean",
@@ -35,11 +38,14 @@ __all__ = [
     "examples_needed",
     "examples_needed_paired",
     "f1",
+    "gap_probabilities",
     "macro_f1",
+    "metric_draws",
     "newcombe",
     "precision",
     "rate",
     "recall",
+    "resampled_rows",
     "roc_auc",
     "tango",
     "weighted_f1",

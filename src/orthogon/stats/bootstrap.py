@@ -43,15 +43,27 @@ def bootstrap(
     leaves out blocks.
     """
     _not_empty(n)
-    codes = np.arange(n) if groups is None else group_codes(groups, n)
-    count = int(codes.max()) + 1
-    spread = (lambda w: w) if groups is None else (lambda w: w[:, codes])
+    codes = None if groups is None else group_codes(groups, n)
+    count = n if codes is None else int(codes.max()) + 1
     value = float(statistic(np.ones((1, n)))[0])
-    chunks = resample_counts(count, replicates, seed)
-    drawn = np.concatenate([statistic(spread(chunk)) for chunk in _narrow(chunks, n)])
-    left_out = np.concatenate([statistic(spread(chunk)) for chunk in _jackknife_weights(count, n, seed)])
+    drawn = replicates_of(statistic, n, codes, replicates, seed)
+    left_out = np.concatenate([statistic(_spread(chunk, codes)) for chunk in _jackknife_weights(count, n, seed)])
     found = Replicates(value, drawn, _acceleration(left_out))
     return to_estimate(found, count, "examples" if groups is None else "groups", confidence, unit)
+
+
+def replicates_of(
+    statistic: Callable[[Floats], Floats], n: int, codes: NDArray[np.int64] | None, replicates: int, seed: int
+) -> Floats:
+    """The statistic of `replicates` resamples of n examples, or of whole groups where codes number them."""
+    _not_empty(n)
+    chunks = resample_counts(n if codes is None else int(codes.max()) + 1, replicates, seed)
+    return np.concatenate([statistic(_spread(chunk, codes)) for chunk in _narrow(chunks, n)])
+
+
+def _spread(weights: Floats, codes: NDArray[np.int64] | None) -> Floats:
+    """The weights of groups as weights of their examples."""
+    return weights if codes is None else weights[:, codes]
 
 
 def _narrow(chunks, n: int):
