@@ -49,11 +49,13 @@ class Measured:
     rows:    per-example results on the examples that all arms are scored on: dev, or the out-of-fold rows.
     seconds: that its training took.
     train:   the main metric on train rows, for reading; NaN where it was not looked at.
+    failure: why there is no result ("the loss became NaN"); `rows` is then empty. An arm that fails is a result.
     """
 
     rows: Rows
     seconds: float
     train: float = float("nan")
+    failure: str = ""
 
 
 Measure = Callable[[Sequence[Arm]], Sequence[Measured]]
