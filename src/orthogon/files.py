@@ -1,10 +1,11 @@
-"""Files are written whole or not at all: under another name, flushed to the disk, then renamed."""
+"""Files are written whole or not at all: under another name, flushed to the disk, then renamed; or line by line."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,6 +29,31 @@ def replaced(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
         raise
     _flush(path.parent)
+
+
+@contextmanager
+def appending(path: Path) -> Iterator[Callable[[str], None]]:
+    """A function that adds a line to a file, which other processes cannot append to meanwhile; made if need be.
+
+    Each line is one write, flushed to the disk. Behind the half line of a killed process a new line is begun.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    created = not path.exists()
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+
+    def add(text: str) -> None:
+        size = os.fstat(descriptor).st_size
+        torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        os.write(descriptor, b"\n" * torn + text.encode() + b"\n")
+        os.fsync(descriptor)
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # released when the file is closed, also by a killed process
+        if created:
+            _flush(path.parent)
+        yield add
+    finally:
+        os.close(descriptor)
 
 
 def _flush(path: Path) -> None:

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from orthogon.data.dataset import Finding
-
-try:
-    import fcntl
-except ImportError:  # Windows: appends are still whole lines, but two processes may both take the first look
-    fcntl = None
+from orthogon.files import appending
 
 FILE_NAME = "test-ledger.jsonl"
 
@@ -64,8 +57,8 @@ class Ledger:
 
         when: ISO 8601; default now, in UTC. The runs folder is made if it is not there.
         """
-        with self._locked() as file:
-            self._append(file, Look(test_key, str(run), when or _now(), why))
+        with appending(self.path) as add:
+            add(_line(Look(test_key, str(run), when or _now(), why)))
             return len(self.looks(test_key))
 
     def first_look(self, test_key: str, run: str | Path, why: str = "first look") -> bool:
@@ -73,10 +66,10 @@ class Ledger:
 
         Asked and entered under one lock, so that of two runs which end together only one is the first.
         """
-        with self._locked() as file:
+        with appending(self.path) as add:
             if self.sealed(test_key):
                 return False
-            self._append(file, Look(test_key, str(run), _now(), why))
+            add(_line(Look(test_key, str(run), _now(), why)))
             return True
 
     def status(self, test_key: str) -> str:
@@ -107,36 +100,13 @@ class Ledger:
                 damage.append(_damaged(self.path, number, line))
         return looks, damage
 
-    @contextmanager
-    def _locked(self) -> Iterator[int]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        created = not self.path.exists()
-        file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed, also by a killed process
-            if created:
-                _flush_folder(self.path.parent)
-            yield file
-        finally:
-            os.close(file)
-
-    def _append(self, file: int, look: Look) -> None:
-        line = json.dumps(asdict(look), ensure_ascii=False).encode() + b"\n"
-        size = os.fstat(file).st_size
-        if size and self._last_byte() != b"\n":
-            line = b"\n" + line  # a process was killed within its line: do not write on behind it
-        os.write(file, line)
-        os.fsync(file)
-
-    def _last_byte(self) -> bytes:
-        with self.path.open("rb") as file:
-            file.seek(-1, os.SEEK_END)
-            return file.read(1)
-
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _line(look: Look) -> str:
+    return json.dumps(asdict(look), ensure_ascii=False)
 
 
 def _parse(line: bytes) -> Look | None:
@@ -156,14 +126,3 @@ def _damaged(path: Path, number: int, line: bytes) -> Finding:
         where=str(path), row=number, value=line[:80].decode(errors="replace"),
         remedy="A process was probably killed while it wrote. The line stays; count it as one look.",
     )
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make the name of a new file survive a power cut, where the system can open folders."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
