@@ -11,11 +11,11 @@ from helpers_tasks import CPU, every_row, loss_of, network, ready, table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orthogon.data.augment import Augmentation
 from orthogon.data.columns import CategoryColumn, ImageColumn, LabelsColumn, NumberColumn
 from orthogon.data.dataset import Dataset
 from orthogon.errors import DataError, RecipeError
 from orthogon.tasks.classify import Classify
-from orthogon.tasks.inputs import augment_pictures
 from orthogon.tasks.multilabel import MultiLabel
 from orthogon.tasks.regress import Regress
 from orthogon.train.randomness import Draw
@@ -212,26 +212,10 @@ def test_positive_class():
     assert ready(Classify, table(CategoryColumn(np.arange(10) % 2, ["a", "b"]))).positive == 1
 
 
-def test_augmentation_is_keyed_and_per_example():
-    pictures = torch.arange(16, dtype=torch.uint8).view(1, 1, 1, 16).expand(64, 2, 16, 16).contiguous()
-    draw = Draw(0, 1, 2, CPU)
-    flipped = augment_pictures(pictures, ["flip"], draw.generator("augment"))
-    turned = (flipped[:, 0, 0, 0] == 15)
-    assert 10 < turned.sum() < 54
-    assert torch.equal(flipped[turned], pictures[turned].flip(3))
-    assert torch.equal(flipped[~turned], pictures[~turned])
-    moved = augment_pictures(pictures, ["shift"], draw.generator("augment"))
-    steps = moved[:, 0, 0, 8].int() - 8
-    assert set(steps.tolist()) == {-2, -1, 0, 1, 2}
-    for picture, step in zip(moved, steps.tolist()):
-        assert picture[1, 5].tolist() == np.clip(np.arange(16) + step, 0, 15).tolist()
-    assert torch.equal(moved, augment_pictures(pictures, ["shift"], Draw(0, 1, 2, CPU).generator("augment")))
-
-
 def test_only_training_batches_are_augmented():
     pixels = DRAW.integers(0, 256, (N, 1, 8, 8), dtype=np.uint8)
     data = Dataset("p", {"p": ImageColumn(pixels), "y": LABELS}, "y", np.arange(N).astype(str))
-    task = Classify(TaskSettings(), DataSettings(), ["flip"])
+    task = Classify(TaskSettings(), DataSettings(), Augmentation(("flip",)))
     task.fit(data, np.arange(N))
     task.attach(data, CPU)
     plain, rows = task.batch(torch.arange(N)).inputs[0], torch.arange(N)

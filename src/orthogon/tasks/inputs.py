@@ -1,14 +1,15 @@
-"""What the tasks share: inputs encoded once, held on the device and gathered by index; augmentation of pictures."""
+"""What the tasks share: inputs encoded once, held on the device and gathered by index."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from orthogon.data.augment import Augmentation
 from orthogon.data.dataset import Dataset
 from orthogon.data.encode import Encoder, ImageEncoder, check_columns, encoder_from_state, fit_encoders
 from orthogon.nn.spec import InputSpec
@@ -17,17 +18,15 @@ if TYPE_CHECKING:
     from orthogon.train.randomness import Draw
     from orthogon.train.recipe import DataSettings
 
-SHIFT = 8  # a picture is shifted by at most 1/8 of its side
-
 
 class Inputs:
     """The encoders of a task and their tensors.
 
-    augment: "flip" and "shift", applied to training pictures.
+    augment: applied to training pictures.
     """
 
-    def __init__(self, settings: DataSettings, augment: Sequence[str] = ()) -> None:
-        self.settings, self.augment = settings, tuple(augment)
+    def __init__(self, settings: DataSettings, augment: Augmentation) -> None:
+        self.settings, self.augment = settings, augment
         self.encoders: list[Encoder] = []
         self.ignored: list[str] = []
         self.device = torch.device("cpu")
@@ -68,7 +67,7 @@ class Inputs:
         stored, prepare, augmented = pipe
         picked = stored.index_select(0, rows)
         if draw is not None and augmented:
-            picked = augment_pictures(picked, self.augment, draw.generator("augment"))
+            picked = self.augment(picked, draw.generator("augment"))
         return prepare(picked) if prepare is not None else picked
 
     @property
@@ -95,26 +94,3 @@ class Inputs:
     def load_state(self, state: Mapping[str, Any]) -> None:
         self.encoders = [encoder_from_state(each) for each in state["encoders"]]
         self.ignored = list(state["ignored"])
-
-
-def augment_pictures(pictures: Tensor, ways: Sequence[str], generator: torch.Generator) -> Tensor:
-    """Each picture of N×C×H×W flipped left to right with probability ½ ("flip"), and moved by up to 1/8 of each side
-    with its edge repeated ("shift"), as one gather for the whole batch; the dtype stays as it is."""
-    count, channels, height, width = pictures.shape
-    device = pictures.device
-    down = torch.arange(height, device=device).expand(count, height)
-    across = torch.arange(width, device=device).expand(count, width)
-    if "flip" in ways:
-        mirrored = torch.rand(count, 1, generator=generator, device=device) < 0.5
-        across = torch.where(mirrored, width - 1 - across, across)
-    if "shift" in ways:
-        down = (down + _offsets(count, height, generator, device)).clamp_(0, height - 1)
-        across = (across + _offsets(count, width, generator, device)).clamp_(0, width - 1)
-    place = (down.unsqueeze(2) * width + across.unsqueeze(1)).view(count, 1, -1)
-    flat = pictures.flatten(2).gather(2, place.expand(-1, channels, -1))
-    return flat.view(count, channels, height, width)
-
-
-def _offsets(count: int, side: int, generator: torch.Generator, device: torch.device) -> Tensor:
-    most = max(1, side // SHIFT)
-    return torch.randint(-most, most + 1, (count, 1), generator=generator, device=device)

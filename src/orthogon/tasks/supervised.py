@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from orthogon.data.augment import Augmentation
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.encode import unused_inputs
 from orthogon.errors import DataError, RecipeError, nearest
@@ -26,9 +27,9 @@ class Supervised(Task):
     inputs: the encoders and what they encoded.
     """
 
-    def __init__(self, settings: TaskSettings, data: DataSettings, augment: Sequence[str] = ()) -> None:
+    def __init__(self, settings: TaskSettings, data: DataSettings, augment: Augmentation | None = None) -> None:
         super().__init__(settings, data, augment)
-        self.inputs = Inputs(data, augment)
+        self.inputs = Inputs(data, self.augment)
         self.target_name = ""
         self._target: Any = None
         self._loss_weight: Tensor | None = None

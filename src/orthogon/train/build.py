@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from orthogon import registry
+from orthogon.data.augment import Augmentation
 from orthogon.errors import RecipeError, nearest
 from orthogon.nn.spec import ModelSpec
 from orthogon.train.randomness import key
@@ -27,7 +28,9 @@ def build_task(recipe: Recipe) -> Task:
     """The task that the recipe names, not yet fitted."""
     if recipe.task.name is None:
         raise RecipeError("no task is named", where="task.name", remedy="For example: --task classify")
-    return registry.tasks.load(recipe.task.name)(recipe.task, recipe.data, recipe.train.augment)
+    settings = recipe.train
+    augment = Augmentation(tuple(settings.augment), settings.augment_strength, settings.augment_border)
+    return registry.tasks.load(recipe.task.name)(recipe.task, recipe.data, augment)
 
 
 def build_sampler(task: Task, rows: np.ndarray, settings: TrainSettings, device: torch.device) -> Sampler:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from orthogon.errors import RecipeError, nearest
+from orthogon.train.thresholds import parse_thresholds
 
 VERSION = 1
 
@@ -108,6 +109,27 @@ class TaskSettings(Section):
     robust_shape: float = knob(1.0, "of the robust loss: 2 squared, 1 like huber, 0 Cauchy, below 0 large errors count "
                                "ever less", low=-100, high=2, problem="real world")
     positive: str | None = knob(None, "the class that precision, recall and ROC AUC of two classes speak of")
+    metric: str | None = knob(None, "the metric that judges, of `orthogon list metrics`: what dev chooses by, and what "
+                              "is compared; left out: the first one of the task", problem="real world")
+    satisfice: dict[str, str] = knob({}, "thresholds to keep while the metric is made as good as can be, e.g. "
+                                     "{recall: '>=0.9', milliseconds: '<=5', parameters: '<=1e6', megabytes: '<=2'}",
+                                     problem="real world")
+    costs: dict[str, float] = knob({}, "how bad each error is, for the metric weighted_error: 'true->predicted' or a "
+                                   "true class -> weight; what is not named weighs 1", problem="real world")
+
+    @field_validator("satisfice")
+    @classmethod
+    def _readable(cls, satisfice: dict[str, str]) -> dict[str, str]:
+        parse_thresholds(satisfice)
+        return satisfice
+
+    @field_validator("costs")
+    @classmethod
+    def _not_negative(cls, costs: dict[str, float]) -> dict[str, float]:
+        for name, weight in costs.items():
+            if not 0 <= weight < math.inf:
+                raise ValueError(f"the weight of {name!r} is a number from 0 up")
+        return costs
 
 
 class ModelSettings(Section):
@@ -181,7 +203,13 @@ class TrainSettings(Section):
                                     problem="train fit", live=True)
     ema: float = knob(0.0, "decay of an average of the weights that is used in evaluation; 0 = none", low=0,
                       high=0.99999, problem="dev fit")
-    augment: list[Literal["flip", "shift"]] = knob([], "changes to training pictures: flip, shift", problem="dev fit")
+    augment: list[Literal["flip", "shift", "rotate", "scale", "shear"]] = knob(
+        [], "changes to training pictures: flip, shift, rotate, scale, shear", problem=("dev fit", "real world"))
+    augment_strength: float = knob(1.0, "what the largest change of each way is multiplied by: 1 turns by up to 30°, "
+                                   "shifts by 1/8, scales by a fifth; 0 = none", low=0, high=3, problem="dev fit",
+                                   live=True)
+    augment_border: Literal["edge", "black"] = knob("edge", "what a moved or turned picture shows beyond its edge",
+                                                    problem="dev fit")
     early_stopping: int | None = knob(None, "stop after so many epochs without a better dev score", low=1,
                                       problem=("train fit", "dev fit"))
     keep_best: bool = knob(False, "end with the weights of the best epoch on dev, not the last",
@@ -301,6 +329,7 @@ def _explained(error: ValidationError, where: str) -> RecipeError:
         known = [k for k, _ in flat_fields()] if len(path) > 1 else list(Recipe.model_fields)
         return RecipeError(f"there is no key {key!r}", where=where, remedy=nearest(key, known))
     given, should = first["input"], first["msg"].partition(", unable")[0].replace("Input", "the value", 1)
+    should = should.removeprefix("Value error, ")
     if isinstance(given, float) and math.isnan(given):
         should = "the value should be a number"
     remedy = f"`orthogon list knobs` shows what {'.'.join(path[:2])} may be."

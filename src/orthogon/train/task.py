@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from orthogon.data.augment import Augmentation
 from orthogon.nn.spec import ModelSpec
 from orthogon.stats.estimate import Estimate
 from orthogon.train.rows import Rows
@@ -92,15 +93,16 @@ class Baseline(ABC):
 class Task(ABC):
     """What is to be learnt. Life: `fit` on train rows, `attach` data, then `batch`, `counts`, `loss`, `results`.
 
-    settings: the `task` section of the recipe. data_settings: its `data` section. augment: its `train.augment`.
+    settings: the `task` section of the recipe. data_settings: its `data` section. augment: how training pictures are
+    changed; None: not at all.
     decomposes: whether the loss is a sum over examples, so that batches may be split (accumulation, ranks).
     """
 
     name: ClassVar[str]
     decomposes: ClassVar[bool] = True
 
-    def __init__(self, settings: TaskSettings, data: DataSettings, augment: Sequence[str] = ()) -> None:
-        self.settings, self.data_settings, self.augment = settings, data, tuple(augment)
+    def __init__(self, settings: TaskSettings, data: DataSettings, augment: Augmentation | None = None) -> None:
+        self.settings, self.data_settings, self.augment = settings, data, augment or Augmentation()
 
     # --- before the loop -------------------------------------------------------------------------------------
 
