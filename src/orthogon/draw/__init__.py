@@ -2,7 +2,7 @@
 
 from orthogon.draw.curves import curves
 from orthogon.draw.figures import bars, calibration, confusion, dots, histogram, scatter
-from orthogon.draw.images import contact_sheet, thumbnail, to_image, to_png_data_uri
+from orthogon.draw.images import contact_sheet, thumbnail, thumbnails, to_image, to_png_data_uri
 from orthogon.draw.page import Page, html_fragment
 from orthogon.draw.tables import EstimateLike, Raw, format_estimate, format_number, html_table, text_table
 
@@ -24,6 +24,7 @@ __all__ = [
     "scatter",
     "text_table",
     "thumbnail",
+    "thumbnails",
     "to_image",
     "to_png_data_uri",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 MARGIN, LINE = 10, 16
+SIDES = (320, 224, 160, 96, 64)
+SMALL, ENLARGED = 64, 192
 
 
 def to_image(pixels: NDArray) -> Image:
@@ -52,6 +54,30 @@ def to_png_data_uri(pixels: NDArray, *, min_size: int = 0) -> str:
     factor = max(1, -(-min_size // max(image.size)))
     _enlarged(image, factor).save(stream, format="PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def thumbnails(pictures: Iterable[NDArray], *, budget: int = 4_000_000) -> list[str]:
+    """Data URIs of the pictures, each as large as all of them together may be: from 320 pixels a side down to 64.
+
+    Small pictures are enlarged with sharp pixels and kept as PNG; larger ones become JPEG.
+    budget: characters of all URIs together; at 64 pixels a side it may be exceeded.
+    """
+    full = [thumbnail(pixels, SIDES[0]) for pixels in pictures]
+    made: list[str] = []
+    for side in SIDES:
+        made = [_thumbnail_uri(pixels, side) for pixels in full]
+        if sum(map(len, made)) <= budget:
+            break
+    return made
+
+
+def _thumbnail_uri(pixels: Pixels, side: int) -> str:
+    image = to_image(thumbnail(pixels, side))
+    if max(image.size) <= SMALL or image.mode == "RGBA":
+        return to_png_data_uri(np.asarray(image), min_size=min(side, ENLARGED))
+    stream = BytesIO()
+    image.save(stream, format="JPEG", quality=82, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
 
 
 def _enlarged(image: Image, factor: int) -> Image:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -49,6 +51,7 @@ class Page:
         self.title, self.subtitle, self.language = title, subtitle, language
         self._sections: list[_Section] = [_Section("", "summary")]
         self._data: list[str] = []
+        self._script = ""
         self._footer = ""
 
     def section(self, title: str, html: str = "", note: str = "", id: str = "") -> Self:
@@ -108,26 +111,38 @@ class Page:
         self._data.append(f'<script type="application/json" id="{escape(id)}">{text}</script>')
         return self
 
+    def script(self, code: str) -> Self:
+        """The one script of the page, of Orthogon's own making; the policy names it by its hash and allows no other."""
+        self._script = code
+        return self
+
     def footer(self, text: str) -> Self:
         """A line of small print at the end of the page."""
         self._footer = text
         return self
 
     def render(self) -> str:
-        """The whole page as one HTML file: no script to run, nothing fetched."""
+        """The whole page as one HTML file: nothing fetched, and no script to run but the one that was given."""
         sections = "".join(section.render() for section in self._sections if section.parts or section.title)
         subtitle = f'<p class="subtitle">{escape(self.subtitle)}</p>' if self.subtitle else ""
         footer = f"<footer><p>{escape(self._footer)}</p></footer>" if self._footer else ""
+        script = f"<script>{self._script}</script>" if self._script else ""
         return (
             f'<!doctype html>\n<html lang="{escape(self.language)}"><head><meta charset="utf-8">'
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+            f'<meta http-equiv="Content-Security-Policy" content="{self._policy()}">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             '<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">'
             f"<title>{escape(self.title)}</title><style>{CSS}</style></head><body>"
             '<a class="skip" href="#content">Skip to content</a>'
             f"<header><h1>{escape(self.title)}</h1>{subtitle}</header>{self._navigation()}"
-            f'<main id="content">{sections}</main>{footer}{"".join(self._data)}</body></html>\n'
+            f'<main id="content">{sections}</main>{footer}{"".join(self._data)}{script}</body></html>\n'
         )
+
+    def _policy(self) -> str:
+        if not self._script:
+            return POLICY
+        digest = base64.b64encode(hashlib.sha256(self._script.encode()).digest()).decode("ascii")
+        return f"{POLICY}; script-src 'sha256-{digest}'"
 
     def _repr_html_(self) -> str:
         return html_fragment(self)
