@@ -9,6 +9,7 @@ import numpy as np
 from orthogon.data.chooser import Chooser, Parts
 from orthogon.data.columns import CategoryColumn
 from orthogon.data.dataset import PARTS, Dataset
+from orthogon.data.move import move_into_training
 from orthogon.data.passport import Passport
 from orthogon.data.sizes import Size, about_sizes, default_size, dev_and_test_sizes, part_sizes
 from orthogon.errors import DataError, RecipeError, nearest
@@ -28,6 +29,8 @@ def split(
     target_source: str | None = None,
     target_train: float = 0.0,
     folds: int | None = None,
+    move_dev: Size = None,
+    move_reserve: Size = None,
 ) -> Passport:
     """Choose the parts of a data set.
 
@@ -43,6 +46,8 @@ def split(
         (rows 11.04-11.08).
     target_train: the share of the target's rows that is kept in "reserve", to be moved into training later.
     folds: k parts of all rows but test; each in turn is dev (`Passport.fold`).
+    move_dev, move_reserve: shares or numbers of dev, and of the reserve, that move into train when all else is done:
+        by the seed, in proportion to the classes, whole groups. Test and the rest of dev stay as they are.
 
     A group is never on two sides. Parts that came with the data stay. The same data and seed give the same
     parts in whatever order the rows were read. Rows that no size asks for are named "unused".
@@ -63,13 +68,15 @@ def split(
         parts, notes = _toward_target(data, chooser, asked, target_source, target_train)
     else:
         parts, notes = _plain(chooser, asked)
+    parts, moved = move_into_training(chooser, parts, {"dev": move_dev, "reserve": move_reserve}, seed)
     in_folds = _folds(chooser, parts, folds) if folds is not None else []
-    sentences = [*notes, *about_sizes(data, parts, folds), *_about_classes(data, parts)]
+    sentences = [*notes, *moved, *about_sizes(data, parts, folds), *_about_classes(data, parts)]
     method = {
         "how": chooser.how(bool(given), target_source), "by": by, "stratified": chooser.stratum is not None,
         "grouped": chooser.group is not None, "given": bool(given), "target_source": target_source,
         "target_train": target_train, "folds": folds, "time_column": chooser.time_column,
         "asked": {name: size for name, size in asked.items() if size is not None},
+        "moved": {name: size for name, size in (("dev", move_dev), ("reserve", move_reserve)) if size},
     }
     return Passport.of(data, parts, seed=seed, method=method, sentences=sentences, folds=in_folds)
 

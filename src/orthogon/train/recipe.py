@@ -89,6 +89,10 @@ class SplitSettings(Section):
                                      problem="real world")
     target_train: float = knob(0.0, "share of that source kept as a reserve for training", low=0, high=1,
                                problem="real world")
+    move_dev: float | int | None = knob(None, "share or number of dev that moves into training, when all else is split",
+                                        low=0, problem="real world")
+    move_reserve: float | int | None = knob(None, "share or number of the reserve that moves into training", low=0,
+                                            problem="real world")
     folds: int | None = knob(None, "k-fold: every example but test serves as dev once", low=2, high=100,
                              problem="test fit")
 

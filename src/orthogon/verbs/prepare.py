@@ -53,6 +53,7 @@ def prepare(recipe: Recipe, source: Any = None, passport: Path | None = None) ->
         data, seed=settings.seed, train=settings.train, dev=settings.dev, test=settings.test,
         train_dev=settings.train_dev, by=settings.by, time_column=settings.time_column, stratify=settings.stratify,
         target_source=settings.target_source, target_train=settings.target_train, folds=settings.folds,
+        move_dev=settings.move_dev, move_reserve=settings.move_reserve,
     )
     return Prepared(data, chosen, recipe)
 
