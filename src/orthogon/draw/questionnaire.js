@@ -6,8 +6,7 @@
   const setup = JSON.parse(at("setup").textContent);
   const items = [...document.querySelectorAll(".item")];
   const ids = items.map(item => item.dataset.id);
-  const own = !setup.tags && setup.choices.every(name => /^[0-9a-tv-z]$/.test(name));
-  const typing = !setup.tags && !own && setup.choices.length > 9;
+  const own = setup.keys === "names", typing = setup.keys === "typing";
   const KEYS = "123456789abcdefghijklmnopqrstvwxyz"; // u undoes
   const store = "orthogon:" + setup.key;
   const typed = at("typed"), picks = at("picks");
@@ -161,6 +160,8 @@
       choose(fitting()[0]);
     } else if (inside && typed.value) {
       return;
+    } else if (typing && !inside && key.length === 1) {
+      return typed.focus(); // the letter goes into the field
     } else if (key === "ArrowRight" || (key === "Enter" && setup.tags && event.target.tagName !== "BUTTON")) {
       go(1);
     } else if (key === "ArrowLeft") {

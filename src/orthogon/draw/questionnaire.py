@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
@@ -123,7 +124,13 @@ class Questionnaire:
         asked = "\0".join([self.title, self.column, *self.choices, "", *(item.id for item in self.items)])
         key = hashlib.blake2b(asked.encode(), digest_size=12).hexdigest()
         return {"choices": self.choices, "tags": self.tags, "column": self.column, "file": self.file, "none": NONE,
-                "key": key}
+                "keys": self._keys(), "key": key}
+
+    def _keys(self) -> str:
+        """What stands for an answer: the name itself (digits), a number or letter, or its beginning, typed."""
+        if not self.tags and all(re.fullmatch("[0-9a-tv-z]", name) for name in self.choices):  # u undoes
+            return "names"
+        return "typing" if not self.tags and len(self.choices) > 9 else "numbers"
 
     def _without_script(self) -> str:
         offered = ", ".join(self.choices) or "words of your own"
@@ -140,7 +147,10 @@ class Questionnaire:
             keys, typed = "Keys: 1-9 and letters tag, / new tag, Enter or → next, ← back, u undo", "A new tag"
             done = "All looked at. Save the tags."
         else:
-            keys, typed = "Keys: as shown on the answers, ← → to look back and ahead, u undo", "Type to find an answer"
+            keys = "Keys: as shown on the answers, ← → to look back and ahead, u undo"
+            if self._keys() == "typing":
+                keys = "Type the beginning, Enter takes the first; ← → to look back and ahead, Backspace undo"
+            typed = "Type to find an answer"
             done = "All answered. Save the answers."
         question = f'<p id="question"><b>{escape(self.question)}</b></p>' if self.question else ""
         return (
