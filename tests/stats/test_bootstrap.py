@@ -217,3 +217,58 @@ def test_paired_needs_the_same_examples():
         compare_paired([1, 0], [1])
     with pytest.raises(DataError):
         compare_paired_values([1.0, np.nan], [1.0, 1.0])
+
+
+def difference_of_means(x, layer):
+    def statistic(w):
+        first, second = w * (layer == 0), w * (layer == 1)
+        return (second @ x) / second.sum(1) - (first @ x) / first.sum(1)
+
+    return statistic
+
+
+def test_strata_are_resampled_apart_as_several_samples_are_by_scipy():
+    generator = np.random.default_rng(5)
+    first, second = generator.exponential(size=25), 3 * generator.exponential(size=60)
+    layer = np.repeat([0, 1], [25, 60])
+    shuffled = generator.permutation(85)
+    x, layer = np.concatenate([first, second])[shuffled], layer[shuffled]
+    expected = scipy_stats.bootstrap(
+        (first, second), lambda a, b, axis: b.mean(axis) - a.mean(axis), n_resamples=20_000, method="BCa",
+        rng=np.random.default_rng(1),
+    ).confidence_interval
+    found = bootstrap(difference_of_means(x, layer), 85, strata=layer, replicates=20_000)
+    assert (found.low, found.high) == pytest.approx(tuple(expected), abs=0.04)
+    assert found.n == 85
+    assert found.method.startswith("bootstrap over examples within strata (BCa")
+
+
+def test_strata_leave_no_spread_between_them():
+    x = np.repeat([0.0, 10.0], 50) + np.random.default_rng(1).normal(size=100)
+    layer = np.repeat(["a", "b"], 50)
+    within, free = (bootstrap(mean_of(x), 100, strata=strata, replicates=2000) for strata in (layer, None))
+    assert within.high - within.low == pytest.approx(2 * 1.96 * x[:50].std() / 10, rel=0.15)
+    assert free.high - free.low > 3 * (within.high - within.low)
+
+
+def test_groups_are_drawn_whole_within_their_strata():
+    x = np.repeat(np.random.default_rng(2).normal(size=20), 5) + np.repeat([0.0, 50.0], 50)
+    groups, layer = np.repeat(np.arange(20), 5), np.repeat([0, 1], 50)
+    found = bootstrap(mean_of(x), 100, groups=groups, strata=layer, replicates=4000)
+    spread = np.sqrt(sum(part[::5].var() / 10 for part in (x[:50], x[50:])) / 4)
+    assert found.n == 20
+    assert found.high - found.low == pytest.approx(2 * 1.96 * spread, rel=0.15)
+    with pytest.raises(DataError, match="more than one stratum"):
+        bootstrap(mean_of(x), 100, groups=groups, strata=np.arange(100) % 2)
+    with pytest.raises(DataError, match="99 strata for 100"):
+        bootstrap(mean_of(x), 100, strata=layer[1:])
+
+
+def test_an_example_alone_in_its_stratum_never_varies():
+    x = np.concatenate([np.random.default_rng(3).exponential(size=40), [100.0]])
+    layer = np.repeat([0, 1], [40, 1])
+    found = bootstrap(mean_of(x), 41, strata=layer, replicates=4000)
+    alone = bootstrap(mean_of(x[:40]), 40, replicates=4000)
+    expected = [(40 * end + 100) / 41 for end in (alone.low, alone.high)]
+    assert (found.low, found.high) == pytest.approx(expected, abs=0.02)
+    assert np.isnan(bootstrap(mean_of(x[:2]), 2, strata=[0, 1]).low)

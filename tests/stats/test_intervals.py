@@ -7,7 +7,7 @@ from scipy.optimize import minimize_scalar
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from orthogon.errors import DataError
-from orthogon.stats import compare_paired, newcombe, rate, tango, wilson
+from orthogon.stats import compare_paired, mcnemar_exact, newcombe, rate, tango, wilson
 
 counts = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -141,3 +141,21 @@ def test_compare_paired_counts_and_mcnemar(pairs):
     assert found.p_value == pytest.approx(expected)
     assert (found.verdict == "tied") == (found.low <= 0 <= found.high)
     assert compare_paired(b, a).verdict == {"better": "worse", "worse": "better", "tied": "tied"}[found.verdict]
+
+
+def test_mcnemar_published_example():
+    # Fagerland, Lydersen & Laake (2013), table 2: 7 and 1 of 21 pairs; exact 0.070, mid-p 0.039
+    assert mcnemar_exact(7, 1) == pytest.approx(18 / 256)
+    assert mcnemar_exact(7, 1, mid_p=True) == pytest.approx(10 / 256)
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_mcnemar_agrees_with_the_binomial_test_and_mid_p_with_its_definition(put_right, broken):
+    exact, changed = mcnemar_exact(put_right, broken), put_right + broken
+    assert exact == mcnemar_exact(broken, put_right)
+    assert exact == pytest.approx(scipy_stats.binomtest(put_right, changed).pvalue if changed else 1.0)
+    point = scipy_stats.binom.pmf(put_right, changed, 0.5)
+    expected = 1.0 if put_right == broken else exact - point
+    assert mcnemar_exact(put_right, broken, mid_p=True) == pytest.approx(expected, abs=1e-12)
+    with pytest.raises(DataError):
+        mcnemar_exact(-1, put_right)

@@ -14,9 +14,10 @@ from orthogon.stats.confusion import (
 )
 from orthogon.stats.estimate import Estimate
 from orthogon.stats.intervals import newcombe, rate, wilson
-from orthogon.stats.paired import PairedComparison, compare_paired, compare_paired_values, tango
+from orthogon.stats.multiple import benjamini_hochberg, holm
+from orthogon.stats.paired import PairedComparison, compare_paired, compare_paired_values, mcnemar_exact, tango
 from orthogon.stats.posterior import GapEvidence, beta_draws, gap_probabilities, metric_draws, resampled_rows
-from orthogon.stats.roc import roc_auc
+from orthogon.stats.roc import compare_roc_auc, roc_auc
 from orthogon.stats.sizes import detectable_difference, examples_needed, examples_needed_paired
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "PairedComparison",
     "accuracy",
     "balanced_accuracy",
+    "benjamini_hochberg",
     "beta_draws",
     "bootstrap",
     "bootstrap_confusion",
@@ -32,6 +34,7 @@ __all__ = [
     "bootstrap_moments",
     "compare_paired",
     "compare_paired_values",
+    "compare_roc_auc",
     "confusion_counts",
     "detectable_difference",
     "estimate_score",
@@ -39,7 +42,9 @@ __all__ = [
     "examples_needed_paired",
     "f1",
     "gap_probabilities",
+    "holm",
     "macro_f1",
+    "mcnemar_exact",
     "metric_draws",
     "newcombe",
     "precision",

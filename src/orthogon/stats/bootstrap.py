@@ -18,6 +18,7 @@ from orthogon.stats.intervals import group_codes, rate
 from orthogon.stats.resample import Analytic, Replicates, acceleration, resample_counts, to_estimate
 
 Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
 BLOCKS = 500  # leave-one-block-out beyond this many units: the influence of a block is the sum of its members'
 ANALYTIC = 20_000  # units beyond which a function of means is given its analytic interval
 
@@ -29,6 +30,7 @@ def bootstrap(
     replicates: int = 2000,
     seed: int = 0,
     groups: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
     confidence: float = 0.95,
     unit: str = "",
 ) -> Estimate:
@@ -36,32 +38,46 @@ def bootstrap(
 
     statistic:  (m × n) weights -> (m,) values, e.g. `lambda w: (w @ x) / w.sum(1)`; NaN where undefined.
     groups:     the group of each example; whole groups are then drawn, and `n` of the result counts groups.
+    strata:     the stratum of each example, e.g. its class where the sizes of the classes were chosen; each stratum
+                keeps its size. A group lies in one stratum.
     replicates: memory stays under 200 MB whatever their number.
     Raises DataError where n = 0. Where the statistic does not vary, or is undefined in over 5 % of the
     replicates, the ends are NaN and `method` says why.
-    Source: Efron (1987), "Better bootstrap confidence intervals", JASA 82; beyond 500 units the jackknife
-    leaves out blocks.
+    Sources: Efron (1987), "Better bootstrap confidence intervals", JASA 82; of several samples: Davison & Hinkley
+    (1997), "Bootstrap Methods and their Application", section 5.3. Beyond 500 units the jackknife leaves out blocks.
     """
     _not_empty(n)
     codes = None if groups is None else group_codes(groups, n)
+    layers = None if strata is None else _strata_of_units(group_codes(strata, n, "strata"), codes)
     count = n if codes is None else int(codes.max()) + 1
     value = float(statistic(np.ones((1, n)))[0])
-    drawn = replicates_of(statistic, n, codes, replicates, seed)
-    left_out = np.concatenate([statistic(_spread(chunk, codes)) for chunk in _jackknife_weights(count, n, seed)])
-    found = Replicates(value, drawn, _acceleration(left_out))
-    return to_estimate(found, count, "examples" if groups is None else "groups", confidence, unit)
+    drawn = replicates_of(statistic, n, codes, replicates, seed, layers)
+    found = Replicates(value, drawn, _acceleration_of(statistic, count, codes, layers, seed))
+    over = ("examples" if groups is None else "groups") + ("" if strata is None else " within strata")
+    return to_estimate(found, count, over, confidence, unit)
 
 
 def replicates_of(
-    statistic: Callable[[Floats], Floats], n: int, codes: NDArray[np.int64] | None, replicates: int, seed: int
+    statistic: Callable[[Floats], Floats], n: int, codes: Codes | None, replicates: int, seed: int,
+    strata: Codes | None = None,
 ) -> Floats:
     """The statistic of `replicates` resamples of n examples, or of whole groups where codes number them."""
     _not_empty(n)
-    chunks = resample_counts(n if codes is None else int(codes.max()) + 1, replicates, seed)
+    chunks = resample_counts(n if codes is None else int(codes.max()) + 1, replicates, seed, strata)
     return np.concatenate([statistic(_spread(chunk, codes)) for chunk in _narrow(chunks, n)])
 
 
-def _spread(weights: Floats, codes: NDArray[np.int64] | None) -> Floats:
+def _strata_of_units(strata: Codes, codes: Codes | None) -> Codes:
+    if codes is None:
+        return strata
+    of_group = np.zeros(int(codes.max()) + 1, np.int64)
+    of_group[codes] = strata
+    if np.any(of_group[codes] != strata):
+        raise DataError("a group lies in more than one stratum", remedy="Draw within strata or in groups, not both.")
+    return np.unique(of_group, return_inverse=True)[1].astype(np.int64)
+
+
+def _spread(weights: Floats, codes: Codes | None) -> Floats:
     """The weights of groups as weights of their examples."""
     return weights if codes is None else weights[:, codes]
 
@@ -73,13 +89,34 @@ def _narrow(chunks, n: int):
         yield from (chunk[start : start + rows] for start in range(0, len(chunk), rows))
 
 
-def _jackknife_weights(count: int, n: int, seed: int):
-    """Weights that leave out one unit at a time, or one random block of units where there are many."""
-    blocks = min(count, BLOCKS)
-    member = np.random.default_rng([seed, 1]).permutation(count) % blocks
-    rows = max(1, 4_000_000 // n)
-    for start in range(0, blocks, rows):
-        yield (member != np.arange(start, min(start + rows, blocks))[:, None]).astype(float)
+def _acceleration_of(
+    statistic: Callable[[Floats], Floats], count: int, codes: Codes | None, strata: Codes | None, seed: int
+) -> float | None:
+    """From leaving out one unit at a time, or one random block of a stratum's units where there are many."""
+    member, layer = _blocks(np.zeros(count, np.int64) if strata is None else strata, seed)
+    blocks = len(layer)
+    if not blocks:
+        return None
+    rows = max(1, 4_000_000 // (count if codes is None else len(codes)))
+    left_out = np.concatenate([
+        statistic(_spread((member != np.arange(start, min(start + rows, blocks))[:, None]).astype(float), codes))
+        for start in range(0, blocks, rows)
+    ])
+    sizes = np.maximum(np.bincount(layer), 1)
+    means = np.bincount(layer, left_out) / sizes
+    return _acceleration((left_out - means[layer]) * (1 - 1 / sizes[layer]))
+
+
+def _blocks(strata: Codes, seed: int) -> tuple[Codes, Codes]:
+    """The block of each unit, and the stratum of each block; a unit alone in its stratum is never left out (-1)."""
+    generator = np.random.default_rng([seed, 1])
+    member, layer = np.full(len(strata), -1, np.int64), []
+    for stratum, size in enumerate(np.bincount(strata)):
+        if size > 1:
+            blocks = min(int(size), max(2, round(size * min(1.0, BLOCKS / len(strata)))))
+            member[strata == stratum] = len(layer) + generator.permutation(size) % blocks
+            layer += [stratum] * blocks
+    return member, np.array(layer, np.int64)
 
 
 def _acceleration(left_out: Floats) -> float | None:

@@ -105,9 +105,9 @@ def _effective_size(residuals: Floats, p: float, n: int) -> float:
     return float(min(n, p * (1 - p) / variance))
 
 
-def group_codes(groups: ArrayLike, n: int) -> NDArray[np.int64]:
+def group_codes(groups: ArrayLike, n: int, noun: str = "groups") -> NDArray[np.int64]:
     """Groups numbered 0 … G - 1, one per example; DataError where their number is not n."""
     names = np.asarray(groups).ravel()
     if names.size != n:
-        raise DataError(f"{names.size:,} groups for {n:,} examples", remedy="Give one group per example.")
+        raise DataError(f"{names.size:,} {noun} for {n:,} examples", remedy="Give one for each example.")
     return np.unique(names, return_inverse=True)[1].astype(np.int64)

@@ -16,15 +16,29 @@ Floats = NDArray[np.float64]
 CELLS = 4_000_000  # counts held at once: 32 MB as float64
 
 
-def resample_counts(n: int, replicates: int, seed: int) -> Iterator[Floats]:
-    """How often each of n units is drawn, in chunks of (rows × n); each row sums to n."""
+def resample_counts(
+    n: int, replicates: int, seed: int, strata: NDArray[np.int64] | None = None
+) -> Iterator[Floats]:
+    """How often each of n units is drawn, in chunks of (rows × n); each row sums to n, and so in each stratum."""
     generator = np.random.default_rng(seed)
     rows = max(1, min(replicates, CELLS // max(n, 1)))
     for start in range(0, replicates, rows):
         size = min(rows, replicates - start)
-        drawn = generator.integers(n, size=(size, n), dtype=np.int64)
+        drawn = _drawn_units(generator, size, n, strata)
         drawn += np.arange(size, dtype=np.int64)[:, None] * n
         yield np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype(float)
+
+
+def _drawn_units(
+    generator: np.random.Generator, size: int, n: int, strata: NDArray[np.int64] | None
+) -> NDArray[np.int64]:
+    """(size × n) numbers of units: each of any unit, or of the stratum of the unit in whose place it stands."""
+    if strata is None:
+        return generator.integers(n, size=(size, n), dtype=np.int64)
+    order = np.argsort(strata, kind="stable")
+    sizes = np.bincount(strata)
+    first = np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return order[generator.integers(first, first + np.repeat(sizes, sizes), size=(size, n))]
 
 
 def acceleration(jackknife: Floats, multiplicity: Floats | None = None) -> float:
