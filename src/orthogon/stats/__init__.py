@@ -14,20 +14,28 @@ from orthogon.stats.confusion import (
 )
 from orthogon.stats.estimate import Estimate
 from orthogon.stats.intervals import newcombe, rate, wilson
-from orthogon.stats.multiple import benjamini_hochberg, holm
+from orthogon.stats.multiple import benjamini_hochberg, bonferroni, holm
 from orthogon.stats.paired import PairedComparison, compare_paired, compare_paired_values, mcnemar_exact, tango
 from orthogon.stats.posterior import GapEvidence, beta_draws, gap_probabilities, metric_draws, resampled_rows
 from orthogon.stats.roc import compare_roc_auc, roc_auc
-from orthogon.stats.sizes import detectable_difference, examples_needed, examples_needed_paired
+from orthogon.stats.sizes import (
+    Growth,
+    detectable_difference,
+    examples_needed,
+    examples_needed_paired,
+    examples_to_decide,
+)
 
 __all__ = [
     "Estimate",
     "GapEvidence",
+    "Growth",
     "PairedComparison",
     "accuracy",
     "balanced_accuracy",
     "benjamini_hochberg",
     "beta_draws",
+    "bonferroni",
     "bootstrap",
     "bootstrap_confusion",
     "bootstrap_mean",
@@ -40,6 +48,7 @@ __all__ = [
     "estimate_score",
     "examples_needed",
     "examples_needed_paired",
+    "examples_to_decide",
     "f1",
     "gap_probabilities",
     "holm",

@@ -14,6 +14,13 @@ from orthogon.errors import DataError
 Floats = NDArray[np.float64]
 
 
+def bonferroni(claims: int, confidence: float = 0.95) -> float:
+    """The confidence that each of several intervals needs so that all hold at once: 0.9875 for four at 0.95."""
+    if claims < 1:
+        raise DataError(f"{claims} claims", remedy="Give the number of intervals or tests, at least 1.")
+    return 1 - (1 - confidence) / claims
+
+
 def holm(p_values: ArrayLike) -> Floats:
     """Adjusted p-values, in the order given: (m,) -> (m,). Any dependence between the tests is allowed.
 

@@ -1,10 +1,13 @@
 """How many examples a difference needs before it can be seen, and what a set of a given size can show.
 
-Two-sided tests at level 1 - confidence. Errors and differences are shares: 0.02 is 2 %.
+Two-sided tests at level 1 - confidence; for several claims at once see `bonferroni`. Errors and differences are
+shares: 0.02 is 2 %.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from math import ceil, nan, sqrt
 
 from scipy.optimize import brentq
@@ -58,6 +61,76 @@ def detectable_difference(
     if n < 1 or largest <= 0 or excess(largest) > 0:
         return nan
     return float(brentq(excess, 1e-9, largest, xtol=1e-12))  # pyright: ignore[reportArgumentType]
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What would decide a gap.
+
+    more:  examples to add to each set that may grow; 0 where the gap is decided; None where no number is enough.
+    limit: where `more` is None: the set among the others that is most in the way; "" where the gap equals the
+           tolerance, so that no set decides it.
+    """
+
+    more: int | None
+    limit: str = ""
+
+
+def examples_to_decide(
+    plus: Mapping[str, tuple[float, float]],
+    minus: Mapping[str, tuple[float, float]],
+    tolerance: float,
+    *,
+    grow: Collection[str] | None = None,
+    power: float = 0.8,
+    confidence: float = 0.95,
+) -> Growth:
+    """Examples until a gap between independent sets is found above the tolerance, or below it, if it stays as it is.
+
+    plus, minus: set -> (wrong, n); the gap is the sum of the error rates of `plus` less that of `minus`. Variance:
+                 {"train-dev": …} and {"train": …}; mismatch: dev and human A, less train-dev and human B.
+    grow:        the sets that may grow, each by as many; the others stay as they are. Default: all.
+    Normal approximation; a rate's variance is taken at (wrong + 1/2) / (n + 1), so that no errors do not mean none.
+    Raises DataError for counts that cannot be, and for a set to grow that is not among them.
+    """
+    sets = {**plus, **minus}
+    growing = set(sets) if grow is None else set(grow)
+    _check_sets(sets, len(plus) + len(minus), growing)
+    gap = sum(k / n for k, n in plus.values()) - sum(k / n for k, n in minus.values())
+    spread = {name: _rate_variance(k, n) for name, (k, n) in sets.items()}
+    distance, z = abs(gap - tolerance), critical(confidence)
+
+    def error(more: float) -> float:
+        return sqrt(sum(spread[name] / (n + more * (name in growing)) for name, (_, n) in sets.items()))
+
+    fixed = {name: spread[name] / n for name, (_, n) in sets.items() if name not in growing}
+    if z * error(0) < distance:
+        return Growth(0)
+    aim = distance / (z + _beta(power))
+    if aim <= 1e-9:
+        return Growth(None)
+    if sqrt(sum(fixed.values())) >= aim * (1 - 1e-6):
+        return Growth(None, max(fixed, key=lambda name: fixed[name]))
+    most = 2.0
+    while error(most) > aim:
+        most *= 2
+    return Growth(ceil(brentq(lambda more: error(more) - aim, 0, most)))  # pyright: ignore[reportArgumentType]
+
+
+def _rate_variance(wrong: float, n: float) -> float:
+    """Of one example."""
+    rate = (wrong + 0.5) / (n + 1)
+    return rate * (1 - rate)
+
+
+def _check_sets(sets: Mapping[str, tuple[float, float]], given: int, growing: set[str]) -> None:
+    if len(sets) != given:
+        raise DataError("a set stands on both sides of the gap", remedy="Name each set once.")
+    for name, (wrong, n) in sets.items():
+        if not 0 <= wrong <= n or n == 0:
+            raise DataError(f"{wrong} wrong of {n} in {name}", remedy="Give (wrong, n) with 0 <= wrong <= n, n > 0.")
+    if not growing or growing - set(sets):
+        raise DataError(f"sets that may grow: {sorted(growing)}", remedy=f"Choose among {', '.join(sets)}.")
 
 
 def _independent(error: float, difference: float, power: float, confidence: float) -> float:
