@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from orthogon.verbs.listing import list_names as list  # noqa: F401 - not in __all__, so that * hides no builtin
     from orthogon.verbs.predict import predict
     from orthogon.verbs.preflight import preflight
+    from orthogon.verbs.read_predictions import read_predictions
     from orthogon.verbs.report import report
     from orthogon.verbs.show import show
     from orthogon.verbs.summary import summary
@@ -49,6 +50,7 @@ _FACE = {
     "train": "orthogon.verbs.train:train",
     "summary": "orthogon.verbs.summary:summary",
     "evaluate": "orthogon.verbs.evaluate:evaluate",
+    "read_predictions": "orthogon.verbs.read_predictions:read_predictions",
     "report": "orthogon.verbs.report:report",
     "predict": "orthogon.verbs.predict:predict",
     "load": "orthogon.serve.bundle:load",
@@ -64,7 +66,7 @@ _ALSO_PACKAGES = ("train", "report")  # a verb and a folder of the same name
 
 __all__ = [
     "Classifier", "Dataset", "Estimate", "Recipe", "Regressor", "Run", "check", "evaluate", "find_rate", "get",
-    "gradient_check", "load", "predict", "preflight", "read", "report", "show", "summary", "train",
+    "gradient_check", "load", "predict", "preflight", "read", "read_predictions", "report", "show", "summary", "train",
 ]
 
 

@@ -189,6 +189,7 @@ def _folder(run: str | Path | Run, root: str | Path) -> Path:
     if not isinstance(run, Run) and (Path(run) / JSON).is_file():
         return Path(run)
     found = Run.open(run, root)
+    found.refuse_foreign("There is no network to load")
     if not (found.path / "bundle" / JSON).is_file():
         raise RunError("this run has no bundle: its training has not ended", where=str(found.path),
                        remedy=f"Finish it: orthogon train --resume {found.path}")

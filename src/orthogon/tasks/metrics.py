@@ -46,10 +46,13 @@ def mean_estimate(values: NDArray, rows: Rows, unit: str = "") -> Estimate:
     return bootstrap_mean(values, rows.get("weight"), rows.group, unit)
 
 
-def mean_metric(name: str, values: Callable[[Rows], NDArray], unit: str = "", higher_is_better: bool = True) -> Metric:
+def mean_metric(
+    name: str, values: Callable[[Rows], NDArray], unit: str = "", higher_is_better: bool = True,
+    of_probabilities: bool = False,
+) -> Metric:
     """A metric that is the mean of one value per example."""
     return Metric(name, lambda rows: mean_estimate(values(rows), rows, unit),
-                  lambda rows: weighted_mean(values(rows), rows), higher_is_better)
+                  lambda rows: weighted_mean(values(rows), rows), higher_is_better, of_probabilities)
 
 
 def classification_metrics(positive: int | None) -> tuple[Metric, ...]:
@@ -59,9 +62,10 @@ def classification_metrics(positive: int | None) -> tuple[Metric, ...]:
         mean_metric("error", lambda rows: 1 - rows["score"], "rate", higher_is_better=False),
         Metric("macro_f1", macro_f1, lambda rows: _f1_value(rows, stats_confusion.macro_f1)),
         Metric("weighted_f1", weighted_f1, lambda rows: _f1_value(rows, stats_confusion.weighted_f1)),
-        Metric("roc_auc", lambda rows: roc_auc(rows, positive), lambda rows: _roc_auc_value(rows, positive)),
-        mean_metric("cross_entropy", lambda rows: rows["loss"], "nats", higher_is_better=False),
-        mean_metric("brier", brier_scores, higher_is_better=False),
+        Metric("roc_auc", lambda rows: roc_auc(rows, positive), lambda rows: _roc_auc_value(rows, positive),
+               of_probabilities=True),
+        mean_metric("cross_entropy", lambda rows: rows["loss"], "nats", False, of_probabilities=True),
+        mean_metric("brier", brier_scores, higher_is_better=False, of_probabilities=True),
     )
     if positive is None:
         return shared
@@ -73,6 +77,26 @@ def _of_positive(name: str, positive: int) -> Metric:
         return _class_figures(rows, positive)[name]
 
     return Metric(name, estimate, lambda rows: _class_values(rows, positive)[name])
+
+
+def weighted_error(costs: Floats) -> Metric:
+    """The cost of the errors over what it would be if every example had the worst one (row 12.05), as a share.
+
+    costs: (K, K), rows: truth, columns: prediction, the diagonal 0. Where every error of a class weighs alike, this is
+    Σ w·[wrong] / Σ w with the weight w of the example's class.
+    """
+    def columns(rows: Rows) -> Floats:
+        return np.stack([costs[rows["target"], rows["prediction"]], costs.max(axis=1)[rows["target"]]], axis=1)
+
+    def share(means: Floats) -> Floats:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return means[:, 0] / means[:, 1]
+
+    return Metric(
+        "weighted_error",
+        lambda rows: bootstrap_moments(columns(rows), share, weights=rows.get("weight"), groups=rows.group, unit="rate"),
+        lambda rows: float(share(np.average(columns(rows), axis=0, weights=rows.get("weight"))[None])[0]), False,
+    )
 
 
 # --- F1 -------------------------------------------------------------------------------------------------------

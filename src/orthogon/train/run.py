@@ -125,6 +125,20 @@ class Run:
                            remedy=f"Finish it: orthogon train --resume {self.path}")
         return result
 
+    @property
+    def foreign(self) -> bool:
+        """Whether it holds predictions of a model that was trained elsewhere (`read_predictions`), and no weights."""
+        return bool((self.read_json("result.json") or {}).get("foreign"))
+
+    def refuse_foreign(self, what: str) -> None:
+        """RunError, saying what cannot be done, for a run of predictions alone."""
+        if self.foreign:
+            raise RunError(f"{what}: this run holds predictions of a model that was trained elsewhere, not its weights",
+                           where=str(self.path),
+                           remedy="Do it where the model lives, and read its new predictions: orthogon "
+                                  "read-predictions FILE. What reads results works here: report, diagnose, compare, "
+                                  "mistakes, labels, calibration.")
+
     # --- metrics ---------------------------------------------------------------------------------------------
 
     def log(self, event: str, step: int, **values: Any) -> None:

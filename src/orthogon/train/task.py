@@ -65,12 +65,14 @@ class Metric:
     estimate: rows -> Estimate, with its interval.
     value:    rows -> float: the point alone, for every epoch.
     higher_is_better: the direction of good.
+    of_probabilities: whether rows without "probabilities" do not have it.
     """
 
     name: str
     estimate: Callable[[Rows], Estimate]
     value: Callable[[Rows], float]
     higher_is_better: bool = True
+    of_probabilities: bool = False
 
 
 class Baseline(ABC):

@@ -39,7 +39,11 @@ def may_look(run: Run, passport: Passport, again: bool) -> tuple[bool, str]:
 
     A run that was stopped after its look was entered may finish that look.
     """
-    key = passport.test_key
+    return may_look_at(run, passport.test_key, again)
+
+
+def may_look_at(run: Run, key: str | None, again: bool) -> tuple[bool, str]:
+    """The same for the test set of that name in the ledger; None: there is none."""
     if key is None:
         return False, "no test set"
     ledger = Ledger(run.path.parent)
@@ -98,11 +102,12 @@ def summary(run: Run, model: str = NETWORK) -> dict[str, dict[str, Any]]:
 def compare(task: Task, network: Mapping[str, Rows], name: str, baseline: Mapping[str, Rows]) -> list[dict[str, Any]]:
     """The network against one baseline on every part that both were measured on; positive advantage = network better.
 
-    On single labels: by right and wrong. On numbers: by root mean squared error. Otherwise: by score.
+    By the metric that the recipe names; otherwise single labels by right and wrong, numbers by root mean squared
+    error, all else by score.
     """
-    found = []
+    found, metric = [], task.metrics[0] if task.settings.metric else None
     for part in baseline:
-        gain = compare_rows(baseline[part], network[part])
+        gain = compare_rows(baseline[part], network[part], metric)
         found.append({
             "baseline": name, "split": part, "metric": gain.metric, "advantage": gain.direction * gain.difference,
             **gain.paired.to_dict(), "p": gain.paired.p_value,

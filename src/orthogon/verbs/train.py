@@ -52,6 +52,7 @@ def train(
     console = Console(quiet or not first)
     if resume is not None:
         run = Run.open(resume, out)
+        run.refuse_foreign("There is no training to resume")
         composed = run.recipe()
         if (run.path / "result.json").exists():
             raise RunError("this run has ended already", where=str(run.path),
