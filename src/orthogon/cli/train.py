@@ -19,6 +19,8 @@ WHAT, HOW, RUN, SAY = "What is learnt", "How", "The run", "What is shown"
 OPTIONS = {
     "task.name": "--task",
     "data.target": "--target",
+    "task.metric": "--metric",
+    "task.satisfice": "--satisfice",
     "model.name": "--model",
     "train.epochs": "--epochs",
     "train.minutes": "--minutes",
@@ -54,6 +56,15 @@ def train(
     ] = None,
     target: Annotated[
         list[str] | None, Option(metavar="COL", help="{data.target}; may be repeated", rich_help_panel=WHAT)
+    ] = None,
+    metric: Annotated[str | None, Option(help="{task.metric}", rich_help_panel=WHAT)] = None,
+    satisfice: Annotated[
+        list[str] | None,
+        Option(
+            metavar="NAME>=X",
+            help="A threshold to keep, e.g. 'recall>=0.9' or 'milliseconds<=5'; may be repeated.",
+            rich_help_panel=WHAT,
+        ),
     ] = None,
     model: Annotated[
         str | None, Option(help="{model.name}", autocompletion=complete.models, rich_help_panel=WHAT)
@@ -145,6 +156,7 @@ def train(
         raise RecipeError("--epochs and --minutes both say how long to train", remedy="Give one of them.")
     assigned = assignments(set_ or [])
     flat = data_options(columns=columns, no_header=no_header, types=type_, group=group, skip_bad=skip_bad)
+    flat |= goal_options(metric, satisfice)
     if no_preflight:
         flat["train.preflight"] = False
     asked: dict[str, Any] = {
@@ -191,6 +203,18 @@ def data_options(
     if skip_bad:
         flat["data.skip_bad"] = True
     return flat
+
+
+def goal_options(metric: str | None = None, satisfice: list[str] | None = None) -> dict[str, Any]:
+    """Flat keys of the `task` section for what the network is to reach."""
+    from orthogon.train.thresholds import split_condition
+
+    flat: dict[str, Any] = {} if metric is None else {"task.metric": metric}
+    try:
+        conditions = dict(split_condition(text) for text in satisfice or [])
+    except ValueError as error:
+        raise RecipeError(str(error), where="--satisfice", remedy="For example: --satisfice 'recall>=0.9'") from None
+    return flat | ({"task.satisfice": conditions} if conditions else {})
 
 
 def assignments(texts: list[str]) -> dict[str, Any]:

@@ -8,14 +8,20 @@ import numpy as np
 
 from orthogon.errors import DataError
 from orthogon.stats import PairedComparison, compare_paired, compare_paired_values
+from orthogon.stats.intervals import group_codes
 from orthogon.train.rows import Rows
+from orthogon.train.task import Metric
+
+REPLICATES = 1000
+"""Of a metric of any form; each of them computes it twice."""
 
 
 class Gain(NamedTuple):
     """The second model against the first.
 
     paired:    second minus first in `metric`, with interval, n, how many put right and broken, and p-value.
-    metric:    "accuracy" where every example is right or wrong, "rmse" for numbers, "score" otherwise.
+    metric:    "accuracy" where every example is right or wrong, "rmse" for numbers, "score" otherwise; or the one
+               that was asked for.
     direction: 1 where more of the metric is better, -1 where less is.
     """
 
@@ -51,11 +57,14 @@ def named(rows: Rows, column: str) -> np.ndarray:
     return np.asarray(rows.classes)[values] if rows.classes and values.ndim == 1 else values
 
 
-def compare_rows(first: Rows, second: Rows) -> Gain:
+def compare_rows(first: Rows, second: Rows, metric: Metric | None = None) -> Gain:
     """Single labels by right and wrong, numbers by root mean squared error, all else by score; same examples in order.
 
+    metric: compare by this one instead (the recipe's `task.metric`), by paired bootstrap.
     Groups, where there are any, are resampled as wholes.
     """
+    if metric is not None and metric.name not in ("accuracy", "error", "rmse"):
+        return Gain(_compare_by(metric, first, second), metric.name, 1.0 if metric.higher_is_better else -1.0)
     groups, a, b = first.group, first.get("score"), second.get("score")
     if a is None or b is None:
         errors = [_squared_error(rows) for rows in (first, second)]
@@ -69,3 +78,29 @@ def compare_rows(first: Rows, second: Rows) -> Gain:
 def _squared_error(rows: Rows) -> np.ndarray:
     difference = np.asarray(rows["prediction"], dtype=np.float64) - np.asarray(rows["target"], dtype=np.float64)
     return (difference**2).reshape(len(rows), -1).mean(axis=1)
+
+
+def _compare_by(metric: Metric, first: Rows, second: Rows) -> PairedComparison:
+    """Any function of rows: percentile bootstrap over the same draws of examples for both, p-value from its tails."""
+    codes = np.arange(len(first)) if first.group is None else group_codes(first.group, len(first))
+    count = int(codes.max()) + 1
+    members = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
+    generator = np.random.default_rng(0)
+
+    def gap(index: np.ndarray) -> float:
+        return metric.value(second.take(index)) - metric.value(first.take(index))
+
+    drawn = np.array([
+        gap(np.concatenate([members[unit] for unit in generator.integers(0, count, count)])) for _ in range(REPLICATES)
+    ])
+    known = drawn[np.isfinite(drawn)]
+    low, high = np.quantile(known, [0.025, 0.975]) if len(known) > 0.95 * REPLICATES else (np.nan, np.nan)
+    tail = (min((known <= 0).sum(), (known >= 0).sum()) + 1) / (len(known) + 1)
+    worth = [rows.get("score") if rows.get("score") is not None else -rows["loss"] for rows in (first, second)]
+    better = (low > 0) if metric.higher_is_better else (high < 0)
+    return PairedComparison(
+        gap(np.arange(len(first))), float(low), float(high), count, int((worth[1] > worth[0]).sum()),
+        int((worth[1] < worth[0]).sum()), min(1.0, 2 * float(tail)),
+        "tied" if not (low > 0 or high < 0) else "better" if better else "worse",
+        f"paired bootstrap over {'examples' if first.group is None else 'groups'}", metric.estimate(first).unit,
+    )

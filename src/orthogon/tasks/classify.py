@@ -33,6 +33,7 @@ class Classify(Supervised):
     """
 
     name = "classify"
+    weighs_errors = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -182,11 +183,13 @@ class Classify(Supervised):
             return super().targets(rows).astype(np.float64)
         return np.eye(len(self._classes))[self.targets(rows)]
 
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        from orthogon.tasks.metrics import classification_metrics
+    def _metrics(self) -> tuple[Metric, ...]:
+        from orthogon.tasks.metrics import classification_metrics, weighted_error
 
-        return classification_metrics(self.positive if len(self._classes) == 2 else None)
+        found = classification_metrics(self.positive if len(self._classes) == 2 else None)
+        if not self.settings.costs:
+            return found
+        return (*found, weighted_error(_cost_table(self.settings.costs, self._classes)))
 
     def baselines(self) -> list[Baseline]:
         from orthogon.tasks.baselines import baselines_for
@@ -225,3 +228,22 @@ def _class_weights(setting: Any, classes: tuple[str, ...], share: np.ndarray) ->
         if not value >= 0:
             raise RecipeError(f"the weight of {name!r} is {value}; it is at least 0", where="task.class_weights")
     return [float(setting.get(name, 1.0)) for name in classes]
+
+
+def _cost_table(costs: Mapping[str, float], classes: tuple[str, ...]) -> np.ndarray:
+    """(K, K): what predicting the column for the row costs; a named pair beats a named class."""
+    table = 1.0 - np.eye(len(classes))
+    for name, weight in sorted(costs.items(), key=lambda item: item[0] not in classes):
+        true, _, predicted = (name, "", "") if name in classes else name.partition("->")
+        for part in (true.strip(), *([predicted.strip()] if predicted else [])):
+            if part not in classes:
+                raise RecipeError(f"there is no class {part!r}", where="task.costs",
+                                  remedy=nearest(part, list(classes)))
+        row = classes.index(true.strip())
+        columns = [classes.index(predicted.strip())] if predicted else [k for k in range(len(classes)) if k != row]
+        if columns == [row]:
+            raise RecipeError(f"{name!r} is no error", where="task.costs", remedy="Name two classes that differ.")
+        table[row, columns] = weight
+    if not table.any():
+        raise RecipeError("every error weighs nothing", where="task.costs", remedy="Give one of them a weight above 0.")
+    return table

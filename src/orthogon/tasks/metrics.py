@@ -92,11 +92,13 @@ def weighted_error(costs: Floats) -> Metric:
         with np.errstate(divide="ignore", invalid="ignore"):
             return means[:, 0] / means[:, 1]
 
-    return Metric(
-        "weighted_error",
-        lambda rows: bootstrap_moments(columns(rows), share, weights=rows.get("weight"), groups=rows.group, unit="rate"),
-        lambda rows: float(share(np.average(columns(rows), axis=0, weights=rows.get("weight"))[None])[0]), False,
-    )
+    def estimate(rows: Rows) -> Estimate:
+        return bootstrap_moments(columns(rows), share, weights=rows.get("weight"), groups=rows.group, unit="rate")
+
+    def value(rows: Rows) -> float:
+        return float(share(np.average(columns(rows), axis=0, weights=rows.get("weight"))[None])[0])
+
+    return Metric("weighted_error", estimate, value, higher_is_better=False)
 
 
 # --- F1 -------------------------------------------------------------------------------------------------------

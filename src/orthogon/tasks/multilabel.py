@@ -132,8 +132,7 @@ class MultiLabel(Supervised):
             found["score"] = ((found["prediction"] == batch.target) & known).sum(1) / count
         return self._with_weight(found, batch)
 
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
+    def _metrics(self) -> tuple[Metric, ...]:
         from orthogon.tasks.multilabel_metrics import multilabel_metrics
 
         return multilabel_metrics()

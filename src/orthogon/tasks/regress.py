@@ -117,8 +117,7 @@ class Regress(Supervised):
                             remedy="Leave those rows out.")
         return values
 
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
+    def _metrics(self) -> tuple[Metric, ...]:
         from orthogon.tasks.regression_metrics import regression_metrics
 
         return regression_metrics()

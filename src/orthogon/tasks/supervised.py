@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -18,17 +18,23 @@ from orthogon.nn.spec import ModelSpec
 from orthogon.tasks.inputs import Inputs
 from orthogon.train.randomness import Draw
 from orthogon.train.recipe import DataSettings, TaskSettings
-from orthogon.train.task import Batch, Task
+from orthogon.train.task import Batch, Metric, Task
 
 
 class Supervised(Task):
     """A task that predicts a target column from the other columns.
 
     inputs: the encoders and what they encoded.
+    weighs_errors: whether `task.costs` has a meaning.
     """
+
+    weighs_errors: ClassVar[bool] = False
 
     def __init__(self, settings: TaskSettings, data: DataSettings, augment: Augmentation | None = None) -> None:
         super().__init__(settings, data, augment)
+        if settings.costs and not self.weighs_errors:
+            raise RecipeError(f"{self.name} has no errors of one class taken for another", where="task.costs",
+                              remedy="Costs are for classify; leave them out.")
         self.inputs = Inputs(data, self.augment)
         self.target_name = ""
         self._target: Any = None
@@ -55,6 +61,10 @@ class Supervised(Task):
 
     @abstractmethod
     def _outputs(self) -> int: ...
+
+    @abstractmethod
+    def _metrics(self) -> tuple[Metric, ...]:
+        """The figures of merit; the first one judges where the recipe names none."""
 
     def _class_weight_of(self, target: Tensor) -> Tensor | None:
         """What each example counts in the loss by its class; None where all count alike."""
@@ -92,6 +102,15 @@ class Supervised(Task):
         self._example_weight = weight
         of_class = None if self._target is None else self._class_weight_of(self._target)
         self._loss_weight = weight if of_class is None else of_class if weight is None else of_class * weight
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The recipe's `task.metric` first, where it names one; RecipeError where this task has no such metric."""
+        found, name = self._metrics(), self.settings.metric
+        if name is not None and name not in [metric.name for metric in found]:
+            raise RecipeError(f"{self.name} has no metric {name!r} here", where="task.metric",
+                              remedy=nearest(name, [metric.name for metric in found]))
+        return tuple(sorted(found, key=lambda metric: metric.name != name))
 
     @property
     def spec(self) -> ModelSpec:

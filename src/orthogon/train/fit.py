@@ -25,6 +25,7 @@ from orthogon.train.compute import Compute, Workload, compute_of, resolve, resol
 from orthogon.train.evaluate import as_rows, predict
 from orthogon.train.explicit import resolve_explicit
 from orthogon.train.fit_check import check_loss, check_model
+from orthogon.train.goal import Goal
 from orthogon.train.memory import is_out_of_memory, out_of_memory
 from orthogon.train.observers import Observer
 from orthogon.train.optimizer import usual_settings
@@ -96,6 +97,7 @@ def plan(recipe: Recipe, task: Task, rows: np.ndarray, dev_rows: np.ndarray | No
     device = few.inputs[0].device if few.inputs else torch.device("cpu")
     check_model(model.to(device), task, few)
     check_loss(model, task, few)
+    Goal.of(task)  # says so where its metric or thresholds are not this task's
     cost = multiply_adds(model, few.inputs) // max(1, min(2, len(rows)))
     trained = [each.numel() for each in model.parameters() if each.requires_grad]
     work = Workload(cost, min(settings.batch_size or 128, len(rows)), any(x.ndim == 4 for x in few.inputs),
@@ -153,17 +155,17 @@ def fit(
     _check_shares(sampler, settings, model, ranks)
     step = task.step(model, settings, compute, timeline(settings, sampler.lengths(settings.steps or 1)), ranks)
     _check_step(step, settings, ranks)
-    metric = task.metrics[0]
+    goal = Goal.of(task)
 
     def look() -> dict[str, float]:
         results = predict(task, step.evaluation_model(), dev_rows, compute)  # type: ignore[arg-type]
         seen = as_rows(task, data, dev_rows, "dev", results)  # type: ignore[arg-type]
-        return {metric.name: metric.value(seen), "loss": _mean(seen["loss"])}
+        return {**goal.values(seen), "loss": _mean(seen["loss"])}
 
     looked_at = dev_rows is not None and len(dev_rows) > 0
     trainer = Trainer(
         step, sampler, settings, device=compute.device, evaluate=look if looked_at else None,
-        higher_is_better=metric.higher_is_better, run=run, ranks=ranks, observers=observers,
+        score=goal.score, run=run, ranks=ranks, observers=observers,
         ids=lambda batch: data.ids[batch.cpu().numpy()].tolist(),
     )
     started = time.monotonic()

@@ -7,7 +7,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -51,23 +51,24 @@ class Trainer:
     """Trains until `settings.steps` steps are done.
 
     step:     changes the parameters by a batch. sampler: which rows make a batch.
-    evaluate: None, or a function that looks at dev and gives {metric: value}; its first value is the score.
-    higher_is_better: the direction of that score.
+    evaluate: None, or a function that looks at dev and gives {metric: value}.
+    score:    of what it gave, the number by which epochs are ranked, more is better; default: the first value.
     run:      where checkpoints and metrics go; None: nowhere (then there is nothing to resume).
     ids:      rows -> ids, to name the examples of a batch that broke the loss.
     """
 
     def __init__(
         self, step: Step, sampler: Sampler, settings: TrainSettings, *, device: torch.device | None = None,
-        evaluate: Callable[[], dict[str, float]] | None = None, higher_is_better: bool = True, run: Run | None = None,
-        ranks: Ranks | None = None, observers: Sequence[Observer] = (),
+        evaluate: Callable[[], dict[str, float]] | None = None,
+        score: Callable[[Mapping[str, float]], float] = lambda found: next(iter(found.values())),
+        run: Run | None = None, ranks: Ranks | None = None, observers: Sequence[Observer] = (),
         ids: Callable[[Tensor], list[str]] = lambda rows: [str(row) for row in rows.tolist()],
     ) -> None:
         if settings.steps is None:
             raise ValueError("the number of steps is resolved before training starts")
         self.step, self.sampler, self.settings, self.evaluate = step, sampler, settings, evaluate
         self.device = device or torch.device("cpu")
-        self.direction = 1.0 if higher_is_better else -1.0
+        self.score = score
         self.steps, self.epochs = settings.steps, len(sampler.lengths(settings.steps))
         self.run, self.ranks, self.ids = run, ranks or Ranks(), ids
         self.observers = list(observers) if self.ranks.first else []
@@ -146,13 +147,13 @@ class Trainer:
         last = position.step >= self.steps
         if self.evaluate is not None and (last or position.epoch % self.settings.evaluate_every == 0):
             line["dev"] = self.ranks.share(self.evaluate() if self.ranks.first else None)
-            self._score(next(iter(line["dev"].values())))
+            self._score(self.score(line["dev"]))
             self._tell("on_evaluation", {"step": position.step, **line})
         self._log("epoch", position.step, **line)
         self._tell("on_epoch", {"step": position.step, **line})
 
-    def _score(self, value: float) -> None:
-        position, score = self.position, self.direction * value
+    def _score(self, score: float) -> None:
+        position = self.position
         self.step.observe(score)
         if score > position.best_score:
             position.best_score, position.best_step, position.epochs_without_gain = score, position.step, 0

@@ -23,6 +23,7 @@ METRICS = {
         ("precision", "high", "share of the predicted positives that are positive; two classes only"),
         ("recall", "high", "share of the positives that are found; two classes only"),
         ("f1", "high", "harmonic mean of precision and recall; two classes only"),
+        ("weighted_error", "low", "cost of the errors over that of the worst ones; where task.costs weighs them"),
     ),
     "regress": (
         ("rmse", "low", "root of the mean squared error, in the unit of the target"),

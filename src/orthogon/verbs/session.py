@@ -32,6 +32,7 @@ from orthogon.verbs.compose import IN_MEMORY
 from orthogon.verbs.console import Console, Row
 from orthogon.verbs.prepare import Prepared, prepare
 from orthogon.verbs.progress import progress
+from orthogon.verbs.targets import targets_of
 from orthogon.verbs.verdict import verdict
 
 
@@ -207,6 +208,8 @@ class Session:
             "health": {"findings": [vars(finding) for finding in health]},
         }
         run.write_json("result.json", result)
+        example = prepared.passport.rows("train")[0]
+        targets = targets_of(run, task, fitted.model, fitted.compute, example, splits)
         if "dev" in splits or "test" in splits:
             shown = run.rows("dev" if "dev" in splits else "test")
             store_examples(run, prepared.data, shown)
@@ -217,6 +220,8 @@ class Session:
         self.console.table(score_rows(metric, splits, baseline, about_test), heading=heading)
         for finding in health:
             self.console.line("health", f"{finding.kind}: {finding.what}. {finding.remedy}")
+        if targets is not None:
+            self.console.line("targets", targets.sentence)
         self.console.line("verdict", said)
         self.console.line("report", str(report))
         self.console.line("next", _next(run, prepared, result))

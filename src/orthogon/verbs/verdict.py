@@ -12,6 +12,10 @@ FEWEST = 6
 """Mistakes that must be put right, none broken, for exact McNemar to give p < 0.05: 2 / 2**6 = 0.031."""
 
 
+COUNTED = ("accuracy", "error", "label_accuracy")
+"""Metrics that count mistakes."""
+
+
 def verdict(
     metric: str, splits: Mapping[str, Mapping[str, Any]], comparisons: Sequence[Mapping[str, Any]], noun: str
 ) -> str:
@@ -26,7 +30,7 @@ def verdict(
     relevant = [each for each in comparisons if each["split"] == part]
     sentences = [_against(relevant, splits[part]["n"], noun, part)] if relevant else []
     estimate = splits[part]["metrics"].get(metric)
-    if estimate and estimate.get("unit") == "rate":
+    if estimate and estimate.get("unit") == "rate" and metric in COUNTED:
         sentences.append(_resolution(metric, estimate, noun, part))
     return " ".join(sentences) or f"Measured on {splits[part]['n']:,} {noun} of {part}."
 
