@@ -1,4 +1,4 @@
-"""Many trainings side by side, each in a process of its own: probes and searches choose them, here they are launched."""
+"""Many trainings side by side, each in a process of its own. Which ones, probes and searches choose."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class Workers(Generic[Job, Result]):
 
     opening:   called once in each process: gives the function that does one job. It, the jobs and the results travel
                between processes, so with several they are such as can be pickled (functions by their names).
-    processes: how many. They start when there is work for them, use one thread of torch each, and end with the `with` block.
+    processes: how many. They start when there is work for them, use one thread of torch each, and end with the `with`
+               block.
     """
 
     def __init__(self, opening: Callable[[], Callable[[Job], Result]], processes: int = 1) -> None:
