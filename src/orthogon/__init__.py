@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from orthogon.train.recipe import Recipe
     from orthogon.train.run import Run
     from orthogon.verbs.check import check
+    from orthogon.verbs.compare import compare
     from orthogon.verbs.estimators import Classifier, Regressor
     from orthogon.verbs.evaluate import evaluate
     from orthogon.verbs.find_rate import find_rate
     from orthogon.verbs.get import get
+    from orthogon.verbs.labels import labels
     from orthogon.verbs.listing import list_names as list  # noqa: F401 - not in __all__, so that * hides no builtin
     from orthogon.verbs.predict import predict
     from orthogon.verbs.preflight import preflight
@@ -48,7 +50,9 @@ _FACE = {
     "preflight": "orthogon.verbs.preflight:preflight",
     "find_rate": "orthogon.verbs.find_rate:find_rate",
     "train": "orthogon.verbs.train:train",
+    "labels": "orthogon.verbs.labels:labels",
     "summary": "orthogon.verbs.summary:summary",
+    "compare": "orthogon.verbs.compare:compare",
     "evaluate": "orthogon.verbs.evaluate:evaluate",
     "read_predictions": "orthogon.verbs.read_predictions:read_predictions",
     "report": "orthogon.verbs.report:report",
@@ -65,8 +69,8 @@ _FACE = {
 _ALSO_PACKAGES = ("train", "report")  # a verb and a folder of the same name
 
 __all__ = [
-    "Classifier", "Dataset", "Estimate", "Recipe", "Regressor", "Run", "check", "evaluate", "find_rate", "get",
-    "gradient_check", "load", "predict", "preflight", "read", "read_predictions", "report", "show", "summary", "train",
+    "Classifier", "Dataset", "Estimate", "Recipe", "Regressor", "Run", "check", "compare", "evaluate", "find_rate", "get",
+    "gradient_check", "labels", "load", "predict", "preflight", "read", "read_predictions", "report", "show", "summary", "train",
 ]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orthogon.cli import before, look, results, train
+from orthogon.cli import before, compare, labels, look, results, train
 from orthogon.cli.shell import Debug, RecipeCommand, Verbs
 
 FIRST = "Try first:  [bold]orthogon train[/bold]   (nothing to download: real handwritten digits are inside)"
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 
 LOOK, TRAIN, SEE = "1  look at the data", "2  train", "3  see what came out"
+NEXT = "4  what to do next"
 app.command(rich_help_panel=LOOK)(look.show)
 app.command(rich_help_panel=LOOK)(look.check)
 app.command("list", rich_help_panel=LOOK)(look.list_)
@@ -34,6 +35,9 @@ app.command(rich_help_panel=TRAIN)(look.summary)
 app.command(rich_help_panel=SEE)(results.evaluate)
 app.command(rich_help_panel=SEE)(results.report)
 app.command(rich_help_panel=SEE)(results.predict)
+app.command("read-predictions", rich_help_panel=SEE)(compare.read_predictions)
+app.command(rich_help_panel=NEXT)(compare.compare)
+app.command(rich_help_panel=NEXT)(labels.labels)
 
 
 def _version(value: bool) -> None:

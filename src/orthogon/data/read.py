@@ -13,6 +13,7 @@ import numpy as np
 
 from orthogon.data import public
 from orthogon.data.columns import CategoryColumn, Column, ImageColumn, NumberColumn, TextColumn
+from orthogon.data.corrections import corrected, read_corrections
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.pictures import materialize
 from orthogon.data.readers import folders, idx, objects, table_files
@@ -33,6 +34,7 @@ def read(
     weight: str | Sequence[float] | np.ndarray | None = None,
     channels: int | None = None,
     skip_bad: bool = False,
+    corrections: str | Path | None = None,
     name: str | None = None,
 ) -> Dataset:
     """Examples with typed columns, from nearly anything.
@@ -50,6 +52,7 @@ def read(
         pictures a str is a regular expression searched in the path; what its first bracket matches is the value.
     channels: 1 (grey) or 3 (RGB); default: 1 where every picture is grey.
     skip_bad: leave out files that cannot be read, each a finding; default: DataError that names them.
+    corrections: a CSV of id, given, corrected (`orthogon labels` writes it): these labels are changed, in all parts.
     name:    default: from the file, folder or public name; "data" for objects.
 
     DataError says what is wrong, where, and the remedy. Nothing is dropped in silence: see `findings`.
@@ -59,6 +62,11 @@ def read(
     options = Options(
         target, dict(types or {}), tuple(columns or ()), header, group, source_column, weight, channels, skip_bad, name
     )
+    data = _read(source, options)
+    return data if corrections is None else corrected(data, read_corrections(corrections), str(corrections))
+
+
+def _read(source: Any, options: Options) -> Dataset:
     if isinstance(source, Dataset):
         return _finish(source, options, source.name, source.origin)
     if isinstance(source, (str, Path)):

@@ -71,6 +71,7 @@ class DataSettings(Section):
                                   problem="train fit")
     fit: Literal["crop", "letterbox", "stretch"] = knob("crop", "how pictures of other shapes are made square")
     channels: Literal[1, 3] | None = knob(None, "1 = grey, 3 = colour; left out: as the pictures are")
+    corrections: str | None = knob(None, "CSV of id, given, corrected: labels changed as the data is read, in all parts")
     skip_bad: bool = knob(False, "leave unreadable files out (they are listed) instead of refusing")
 
 
