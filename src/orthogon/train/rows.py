@@ -48,6 +48,20 @@ class Rows:
             None if self.group is None else self.group[index], None if self.source is None else self.source[index],
         )
 
+    @classmethod
+    def join(cls, pieces: Sequence[Rows]) -> Rows:
+        """The rows of several evaluations on different examples, one after the other: of folds, for instance."""
+        first = pieces[0]
+
+        def joined(values: list[np.ndarray | None]) -> np.ndarray | None:
+            return None if any(each is None for each in values) else np.concatenate(values)  # type: ignore[arg-type]
+
+        return cls(
+            first.split, np.concatenate([piece.ids for piece in pieces]),
+            {name: np.concatenate([piece[name] for piece in pieces]) for name in first.values}, first.classes,
+            joined([piece.group for piece in pieces]), joined([piece.source for piece in pieces]),
+        )
+
     def write(self, path: Path) -> None:
         """Parquet, atomically. Codes are written as the names of their classes."""
         import polars as pl
