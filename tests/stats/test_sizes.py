@@ -15,6 +15,7 @@ from orthogon.stats import (
     examples_needed_paired,
     examples_to_decide,
     gap_probabilities,
+    growth_that_tells,
     mcnemar_exact,
     newcombe,
     wilson,
@@ -147,6 +148,14 @@ def test_growing_one_of_four_sets_by_the_answer_settles_that_a_gap_is_negligible
         gaps = {"mismatch": dev + human_a - traindev - human_b}
         settled.append(gap_probabilities(gaps, 0.02)["mismatch"].high < 0.02)
     assert np.mean(settled) == pytest.approx(0.8, abs=0.06)
+
+
+def test_the_mean_of_any_score_is_told_from_another_by_the_answer():
+    found = growth_that_tells(0.3, {"dev": (4.0, 50)}, grow=["dev"])
+    generator = np.random.default_rng(3)
+    assert found.more is not None
+    means = generator.normal(0.3, 2.0, (4000, 50 + found.more)).mean(axis=1)
+    assert np.mean(means - 1.96 * 2 / np.sqrt(50 + found.more) > 0) == pytest.approx(0.8, abs=0.025)
 
 
 def test_a_small_other_set_is_named_when_growing_one_cannot_decide():

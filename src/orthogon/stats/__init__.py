@@ -1,5 +1,6 @@
 """Estimates, intervals, paired comparisons, bootstrap and sample sizes."""
 
+from orthogon.stats.bbc import CorrectedChoice, bias_corrected_choice
 from orthogon.stats.bootstrap import bootstrap, bootstrap_mean, bootstrap_moments, estimate_score
 from orthogon.stats.confusion import (
     accuracy,
@@ -24,9 +25,11 @@ from orthogon.stats.sizes import (
     examples_needed,
     examples_needed_paired,
     examples_to_decide,
+    growth_that_tells,
 )
 
 __all__ = [
+    "CorrectedChoice",
     "Estimate",
     "GapEvidence",
     "Growth",
@@ -35,6 +38,7 @@ __all__ = [
     "balanced_accuracy",
     "benjamini_hochberg",
     "beta_draws",
+    "bias_corrected_choice",
     "bonferroni",
     "bootstrap",
     "bootstrap_confusion",
@@ -51,6 +55,7 @@ __all__ = [
     "examples_to_decide",
     "f1",
     "gap_probabilities",
+    "growth_that_tells",
     "holm",
     "macro_f1",
     "mcnemar_exact",

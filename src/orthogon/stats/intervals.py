@@ -79,26 +79,25 @@ def rate(scores: ArrayLike, *, groups: ArrayLike | None = None, confidence: floa
     """
     correct = zero_one(scores)
     if groups is not None and correct.size:
-        return _clustered_rate(correct, np.asarray(groups).ravel(), confidence)
+        return _clustered_rate(correct, groups, confidence)
     low, high = wilson(correct.sum(), correct.size, confidence)
     value = float(correct.mean()) if correct.size else float("nan")
     return Estimate(value, float(low), float(high), correct.size, "Wilson", "rate")
 
 
-def _clustered_rate(correct: Floats, groups: NDArray, confidence: float) -> Estimate:
+def _clustered_rate(correct: Floats, groups: ArrayLike, confidence: float) -> Estimate:
     codes = group_codes(groups, correct.size)
-    sizes = np.bincount(codes)
-    p, count = correct.mean(), len(sizes)
-    effective = _effective_size(np.bincount(codes, correct) - p * sizes, p, correct.size)
+    p, effective = correct.mean(), effective_size(correct, codes)
     low, high = wilson(p * effective, effective, confidence)
     method = f"Wilson over groups (Rao-Scott, effective n {effective:,.0f})"
-    return Estimate(float(p), float(low), float(high), count, method, "rate")
+    return Estimate(float(p), float(low), float(high), int(codes.max()) + 1, method, "rate")
 
 
-def _effective_size(residuals: Floats, p: float, n: int) -> float:
-    """n over the design effect; the number of groups where the sample shows no variance to measure it by."""
-    count = len(residuals)
-    spread = float(np.sum(residuals**2))
+def effective_size(correct: Floats, codes: NDArray[np.int64]) -> float:
+    """n over the design effect of the groups; their number where the sample shows no variance to measure it by."""
+    n, p = correct.size, correct.mean()
+    residuals = np.bincount(codes, correct - p)
+    count, spread = len(residuals), float(np.sum(residuals**2))
     if count < 2 or spread == 0:
         return float(count)
     variance = count / (count - 1) * spread / n**2

@@ -97,13 +97,28 @@ def examples_to_decide(
     growing = set(sets) if grow is None else set(grow)
     _check_sets(sets, len(plus) + len(minus), growing)
     gap = sum(k / n for k, n in plus.values()) - sum(k / n for k, n in minus.values())
-    spread = {name: _rate_variance(k, n) for name, (k, n) in sets.items()}
-    distance, z = abs(gap - tolerance), critical(confidence)
+    spread = {name: (_rate_variance(k, n), n) for name, (k, n) in sets.items()}
+    return growth_that_tells(abs(gap - tolerance), spread, grow=growing, power=power, confidence=confidence)
+
+
+def growth_that_tells(
+    distance: float,
+    sets: Mapping[str, tuple[float, float]],
+    *,
+    grow: Collection[str],
+    power: float = 0.8,
+    confidence: float = 0.95,
+) -> Growth:
+    """The same for a sum or difference of any means: until it is told from a value that lies `distance` away.
+
+    sets: set -> (variance of one example, n). grow: the sets that may grow, each by as many.
+    """
+    z = critical(confidence)
 
     def error(more: float) -> float:
-        return sqrt(sum(spread[name] / (n + more * (name in growing)) for name, (_, n) in sets.items()))
+        return sqrt(sum(variance / (n + more * (name in grow)) for name, (variance, n) in sets.items()))
 
-    fixed = {name: spread[name] / n for name, (_, n) in sets.items() if name not in growing}
+    fixed = {name: variance / n for name, (variance, n) in sets.items() if name not in grow}
     if z * error(0) < distance:
         return Growth(0)
     aim = distance / (z + _beta(power))
@@ -114,7 +129,8 @@ def examples_to_decide(
     most = 2.0
     while error(most) > aim:
         most *= 2
-    return Growth(ceil(brentq(lambda more: error(more) - aim, 0, most)))  # pyright: ignore[reportArgumentType]
+    enough = brentq(lambda more: error(more) - aim, 0, most)
+    return Growth(ceil(enough))  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
 def _rate_variance(wrong: float, n: float) -> float:
