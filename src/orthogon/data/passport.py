@@ -52,6 +52,7 @@ class Passport:
     sources: dict[str, dict[str, int]] | None = None
     duplicates: tuple[tuple[int, int], ...] = ()
     duplicate_count: int = 0
+    content: str = ""
 
     @classmethod
     def of(
@@ -74,6 +75,7 @@ class Passport:
             hashes={name: _hash(everything[rows]) for name, rows in ordered.items()},
             ids=_digest_ids(data), n=len(data), groups=_count_groups(data, ordered),
             sources=_count_sources(data, ordered), duplicates=pairs, duplicate_count=count,
+            content=_hash(everything),
         )
 
     @property
@@ -125,7 +127,7 @@ class Passport:
             "sizes": {name: len(rows) for name, rows in self.parts.items()}, "seed": self.seed,
             "method": self.method, "test_key": self.test_key, "groups": self.groups, "sources": self.sources,
             "duplicates": {"count": self.duplicate_count, "examples": [list(p) for p in self.duplicates]},
-            "n": self.n, "ids": self.ids, "hashes": self.hashes,
+            "n": self.n, "ids": self.ids, "content": self.content, "hashes": self.hashes,
             "rows": {name: _pack(rows, self.n) for name, rows in self.parts.items()},
             "folds": [_pack(fold, self.n) for fold in self.folds],
         }
@@ -158,7 +160,7 @@ class Passport:
                 method=entry["method"], sentences=tuple(entry["sentences"]), hashes=entry["hashes"],
                 ids=entry["ids"], n=n, groups=entry["groups"], sources=entry["sources"],
                 duplicates=tuple((int(a), int(b)) for a, b in entry["duplicates"]["examples"]),
-                duplicate_count=int(entry["duplicates"]["count"]),
+                duplicate_count=int(entry["duplicates"]["count"]), content=entry.get("content", ""),
             )
         except (KeyError, TypeError, ValueError, AttributeError, zlib.error) as error:
             raise RunError(
