@@ -116,7 +116,7 @@ def better_of(candidates: Sequence[Targets]) -> int:
         return best
     open_ones = sum(each.state == "undecided" for each in candidates)
     raise DataError(
-        f"none of {len(candidates)} candidates is known to keep every threshold ({open_ones} undecided); the nearest "
+        f"none of {len(candidates)} candidates is known to keep all thresholds ({open_ones} undecided); the nearest "
         f"is {candidates[best].sentence}", where="task.satisfice", remedy="Measure on more examples, or ease a threshold.",
     )
 
