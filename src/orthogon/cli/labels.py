@@ -8,6 +8,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from orthogon.cli import complete
+from orthogon.cli.results import MaybeRun
 from orthogon.cli.shell import Debug, Json, Root, emit, page, quiet_stdout
 
 
@@ -57,4 +58,16 @@ def labels(
 
         found = verb(source, test=test, rounds=rounds, count=count, reviewed=reviewed, audit=audit, audited=audited,
                      corrections=corrections, open=open_, root=out)
+    emit(found.to_dict()) if json else page(str(found))
+
+
+def mismatch(run: MaybeRun = "last", out: Root = "runs", json: Json = False, debug: Debug = False) -> None:
+    """Does dev look different from train, and in what.
+
+    Each property of pictures, each column of a table, and all together; test is not looked at.
+    """
+    with quiet_stdout(json):
+        from orthogon.verbs.mismatch import mismatch as verb
+
+        found = verb(run, root=out)
     emit(found.to_dict()) if json else page(str(found))
