@@ -25,12 +25,16 @@ if TYPE_CHECKING:
     from orthogon.train.run import Run
     from orthogon.verbs.check import check
     from orthogon.verbs.compare import compare
+    from orthogon.verbs.diagnose import diagnose
     from orthogon.verbs.estimators import Classifier, Regressor
     from orthogon.verbs.evaluate import evaluate
     from orthogon.verbs.find_rate import find_rate
     from orthogon.verbs.get import get
+    from orthogon.verbs.human import human
     from orthogon.verbs.labels import labels
     from orthogon.verbs.listing import list_names as list  # noqa: F401 - not in __all__, so that * hides no builtin
+    from orthogon.verbs.mismatch import mismatch
+    from orthogon.verbs.mistakes import mistakes
     from orthogon.verbs.predict import predict
     from orthogon.verbs.preflight import preflight
     from orthogon.verbs.read_predictions import read_predictions
@@ -51,11 +55,15 @@ _FACE = {
     "find_rate": "orthogon.verbs.find_rate:find_rate",
     "train": "orthogon.verbs.train:train",
     "labels": "orthogon.verbs.labels:labels",
+    "mismatch": "orthogon.verbs.mismatch:mismatch",
     "summary": "orthogon.verbs.summary:summary",
     "compare": "orthogon.verbs.compare:compare",
     "evaluate": "orthogon.verbs.evaluate:evaluate",
+    "diagnose": "orthogon.verbs.diagnose:diagnose",
     "read_predictions": "orthogon.verbs.read_predictions:read_predictions",
     "report": "orthogon.verbs.report:report",
+    "mistakes": "orthogon.verbs.mistakes:mistakes",
+    "human": "orthogon.verbs.human:human",
     "predict": "orthogon.verbs.predict:predict",
     "load": "orthogon.serve.bundle:load",
     "Classifier": "orthogon.verbs.estimators:Classifier",
@@ -69,8 +77,9 @@ _FACE = {
 _ALSO_PACKAGES = ("train", "report")  # a verb and a folder of the same name
 
 __all__ = [
-    "Classifier", "Dataset", "Estimate", "Recipe", "Regressor", "Run", "check", "compare", "evaluate", "find_rate", "get",
-    "gradient_check", "labels", "load", "predict", "preflight", "read", "read_predictions", "report", "show", "summary", "train",
+    "Classifier", "Dataset", "Estimate", "Recipe", "Regressor", "Run", "check", "compare", "diagnose", "evaluate",
+    "find_rate", "get", "gradient_check", "human", "labels", "load", "mismatch", "mistakes", "predict", "preflight",
+    "read", "read_predictions", "report", "show", "summary", "train",
 ]
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from orthogon.cli import before, compare, labels, look, results, train
+from orthogon.cli import before, compare, human, labels, look, mistakes, results, train
+from orthogon.cli import next as next_
 from orthogon.cli.shell import Debug, RecipeCommand, Verbs
 
 FIRST = "Try first:  [bold]orthogon train[/bold]   (nothing to download: real handwritten digits are inside)"
@@ -36,8 +37,12 @@ app.command(rich_help_panel=SEE)(results.evaluate)
 app.command(rich_help_panel=SEE)(results.report)
 app.command(rich_help_panel=SEE)(results.predict)
 app.command("read-predictions", rich_help_panel=SEE)(compare.read_predictions)
+app.command(rich_help_panel=NEXT)(next_.diagnose)
 app.command(rich_help_panel=NEXT)(compare.compare)
+app.command(rich_help_panel=NEXT)(mistakes.mistakes)
+app.command(rich_help_panel=NEXT)(human.human)
 app.command(rich_help_panel=NEXT)(labels.labels)
+app.command(rich_help_panel=NEXT)(labels.mismatch)
 
 
 def _version(value: bool) -> None:

@@ -69,14 +69,14 @@ def _shots(view: View, rows: Rows, found: Sequence[int]) -> str:
 def _shot(view: View, rows: Rows, row: int) -> str:
     identity = str(rows.ids[row])
     shown = view.shown.get(identity, {})
-    said = _said(rows, row)
+    told = said(rows, row)
     picture = str(shown.get("picture") or "")
     image = ""
     if picture.startswith("data:image/png;base64,"):
         small = ' class="small"' if _is_small(picture) else ""
         image = f'<div class="frame"><img{small} src="{escape(picture)}" alt="{escape(identity)}"></div>'
     record = _record_text(shown)
-    return (f"<li>{image}<b>{escape(said[0])}</b> → <b>{escape(said[1])}</b><br>{escape(said[2])}"
+    return (f"<li>{image}<b>{escape(told[0])}</b> → <b>{escape(told[1])}</b><br>{escape(told[2])}"
             f'{f"<br>{escape(record)}" if record else ""}<span class="id">{escape(identity)}</span></li>')
 
 
@@ -94,7 +94,7 @@ def _is_small(picture: str) -> bool:
 def _records(view: View, rows: Rows, found: Sequence[int]) -> str:
     table = []
     for row in found:
-        true, predicted, more = _said(rows, row)
+        true, predicted, more = said(rows, row)
         record = _record_text(view.shown.get(str(rows.ids[row]), {}))
         identity = str(rows.ids[row])
         kept = Raw(f'<span class="line">{escape(identity)}</span>') if len(identity) < 24 else identity
@@ -107,17 +107,17 @@ def _record_text(shown: dict[str, Any]) -> str:
     return "; ".join(f"{name} {value}" for name, value in (shown.get("record") or {}).items())
 
 
-def _said(rows: Rows, row: int) -> tuple[str, str, str]:
+def said(rows: Rows, row: int) -> tuple[str, str, str]:
     """(what is true, what was predicted, how sure it was or how far off)."""
     target, prediction = rows["target"], rows["prediction"]
     loss = f"loss {format_number(float(rows['loss'][row]))}"
     if rows.classes and target.ndim == 1:
         sure = confidence(rows)
-        said = loss
+        told = loss
         if sure is not None:
             right = target[row] == prediction[row]
-            said = f"{100 * sure[row]:.1f} % sure, " + ("right" if right else f"{_of_true(rows, row)} for the truth")
-        return rows.classes[int(target[row])], rows.classes[int(prediction[row])], said
+            told = f"{100 * sure[row]:.1f} % sure, " + ("right" if right else f"{_of_true(rows, row)} for the truth")
+        return rows.classes[int(target[row])], rows.classes[int(prediction[row])], told
     if rows.classes:
         return _labels(rows, target[row]), _labels(rows, prediction[row]), loss
     off = np.atleast_1d(prediction[row] - target[row])
