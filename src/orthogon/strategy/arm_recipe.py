@@ -18,7 +18,7 @@ CHANGING = ("data.image_size", "data.fit", "split.move_dev", "split.move_reserve
 """Of the data and the split, all that an arm may change: its results are to be paired with those of the base."""
 
 
-def check_changes(changes: Mapping[str, Any], where: str = "--try") -> None:
+def _check(changes: Mapping[str, Any], where: str) -> None:
     """RecipeError for what an arm cannot change."""
     for key in changes:
         section = key.partition(".")[0]
@@ -27,13 +27,13 @@ def check_changes(changes: Mapping[str, Any], where: str = "--try") -> None:
                               "change", where=where, remedy="Train another run with it, and compare the two.")
 
 
-def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+def changed(recipe: Recipe, changes: Mapping[str, Any], where: str = "probe") -> Recipe:
     """The recipe of a run as it was before planning, with the changes; what they make void is open again.
 
     A length replaces the others; another model begins with its own options; another optimizer with its usual rate and
     decay, unless the changes say otherwise.
     """
-    check_changes(changes)
+    _check(changes, where)
     has_length = recipe.train.epochs is not None or recipe.train.minutes is not None
     opened: dict[str, Any] = {key: None for key in RESOLVED if key != "train.steps" or has_length}
     if any(key in changes for key in LENGTHS):
@@ -43,7 +43,7 @@ def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     if "train.optimizer" in changes:
         usual = usual_settings(changes["train.optimizer"])
         opened |= {f"train.{name}": value for name, value in usual.items()}
-    return recipe.with_values({**opened, **changes}, where="probe")
+    return recipe.with_values({**opened, **changes}, where=where)
 
 
 def shortened(full: Plan, budget: float) -> Plan:
