@@ -33,7 +33,7 @@ class Passport:
     seed, method: how it was made, in plain values.
     sentences: what a person must know about it, e.g. what dev can and cannot see.
     hashes:  part -> content hash, equal to `data.content_hash(rows)`.
-    ids:     digest of all ids in their order.
+    ids:     digest of all ids in their order. content: hash of all rows, whatever their order: the name of the data.
     groups:  part -> how many groups it holds; empty without groups.
     sources: part -> source -> examples; empty without sources.
     duplicates: pairs (row, row of an earlier part) with equal inputs, at most 100 of them;
