@@ -13,7 +13,6 @@ from orthogon.stats.estimate import Estimate
 from orthogon.train.rows import Rows
 
 MOST_CLASSES = 60
-BINS, LEAST = 10, 15
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ class Calibration:
 
     bins:  (mean stated probability, Estimate of how often it came true) per bin, lowest first.
     gap:   mean of stated minus true, in points of a rate: above 0 = too sure of itself.
-    brier: mean squared distance between probabilities and the truth, summed over classes.
+    brier: mean squared distance between probabilities and the truth, summed over classes where they are more than two.
     of:    what is stated: "confidence" in the predicted class, or "probability" of each label.
     """
 
@@ -132,16 +131,9 @@ def calibration(rows: Rows) -> Calibration | None:
     if stated is None:
         return None
     right = (rows["target"] == rows["prediction"]).astype(float)
-    brier = stats.bootstrap_mean(_squared_distance(rows), groups=rows.group)
+    brier = stats.bootstrap_mean(stats.brier_scores(rows["probabilities"], rows["target"]), groups=rows.group)
     gap = stats.bootstrap_mean(stated - right, groups=rows.group, unit="rate")
-    return Calibration(_bins(stated, right, rows.group), gap, brier, "confidence")
-
-
-def _squared_distance(rows: Rows) -> np.ndarray:
-    p = np.asarray(rows["probabilities"], float)
-    if p.ndim == 1:
-        p = np.column_stack([1 - p, p])
-    return np.square(p - np.eye(p.shape[1])[rows["target"].astype(int)]).sum(axis=1)
+    return Calibration(stats.reliability_bins(stated, right, groups=rows.group), gap, brier, "confidence")
 
 
 def _of_labels(rows: Rows) -> Calibration | None:
@@ -153,26 +145,10 @@ def _of_labels(rows: Rows) -> Calibration | None:
     unit = example if rows.group is None else rows.group[example]
     stated, right = p[known], truth[known]
     return Calibration(
-        _bins(stated, right, unit), stats.bootstrap_mean(stated - right, groups=unit, unit="rate"),
+        stats.reliability_bins(stated, right, groups=unit),
+        stats.bootstrap_mean(stated - right, groups=unit, unit="rate"),
         stats.bootstrap_mean((stated - right) ** 2, groups=unit), "probability",
     )
-
-
-def _bins(stated: np.ndarray, right: np.ndarray, group: np.ndarray | None) -> list[tuple[float, Estimate]]:
-    """Ten bins of equal width; one with under 15 examples is joined with the next above, the last with those below."""
-    order = np.argsort(stated, kind="stable")
-    edges = np.searchsorted(stated[order], np.linspace(0, 1, BINS + 1)[1:-1])
-    pieces: list[np.ndarray] = []
-    for piece in np.split(order, edges):
-        if pieces and len(pieces[-1]) < LEAST:
-            pieces[-1] = np.concatenate([pieces[-1], piece])
-        else:
-            pieces.append(piece)
-    if len(pieces) > 1 and len(pieces[-1]) < LEAST:
-        last = pieces.pop()
-        pieces[-1] = np.concatenate([pieces[-1], last])
-    return [(float(stated[at].mean()), stats.rate(right[at], groups=None if group is None else group[at]))
-            for at in pieces if len(at)]
 
 
 @dataclass(frozen=True)

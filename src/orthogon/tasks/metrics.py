@@ -17,6 +17,7 @@ from orthogon.stats import (
     bootstrap_confusion,
     bootstrap_mean,
     bootstrap_moments,
+    brier_scores,
     confusion_counts,
     estimate_score,
 )
@@ -65,7 +66,7 @@ def classification_metrics(positive: int | None) -> tuple[Metric, ...]:
         Metric("roc_auc", lambda rows: roc_auc(rows, positive), lambda rows: _roc_auc_value(rows, positive),
                of_probabilities=True),
         mean_metric("cross_entropy", lambda rows: rows["loss"], "nats", False, of_probabilities=True),
-        mean_metric("brier", brier_scores, higher_is_better=False, of_probabilities=True),
+        mean_metric("brier", _brier_scores, higher_is_better=False, of_probabilities=True),
     )
     if positive is None:
         return shared
@@ -211,9 +212,5 @@ def _roc_auc_value(rows: Rows, positive: int | None) -> float:
     return float(np.mean(known)) if known else float("nan")
 
 
-def brier_scores(rows: Rows) -> Floats:
-    """Per example: of two classes (p − y)² of one of them; of more the sum of it over the classes (Brier 1950)."""
-    probabilities = rows["probabilities"].astype(float)
-    hot = rows["target"][:, None] == np.arange(probabilities.shape[1])
-    squares = np.square(probabilities - hot).sum(axis=1)
-    return squares / 2 if probabilities.shape[1] == 2 else squares
+def _brier_scores(rows: Rows) -> Floats:
+    return brier_scores(rows["probabilities"], rows["target"])
