@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from orthogon.stats.estimate import Estimate
     from orthogon.train.recipe import Recipe
     from orthogon.train.run import Run
+    from orthogon.verbs.calibrate import calibrate
     from orthogon.verbs.check import check
     from orthogon.verbs.compare import compare
     from orthogon.verbs.diagnose import diagnose
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from orthogon.verbs.get import get
     from orthogon.verbs.human import human
     from orthogon.verbs.labels import labels
+    from orthogon.verbs.learning_curve import learning_curve
     from orthogon.verbs.listing import list_names as list  # noqa: F401 - not in __all__, so that * hides no builtin
     from orthogon.verbs.mismatch import mismatch
     from orthogon.verbs.mistakes import mistakes
@@ -55,6 +57,7 @@ _FACE = {
     "find_rate": "orthogon.verbs.find_rate:find_rate",
     "train": "orthogon.verbs.train:train",
     "labels": "orthogon.verbs.labels:labels",
+    "calibrate": "orthogon.verbs.calibrate:calibrate",
     "mismatch": "orthogon.verbs.mismatch:mismatch",
     "summary": "orthogon.verbs.summary:summary",
     "compare": "orthogon.verbs.compare:compare",
@@ -65,6 +68,7 @@ _FACE = {
     "mistakes": "orthogon.verbs.mistakes:mistakes",
     "human": "orthogon.verbs.human:human",
     "predict": "orthogon.verbs.predict:predict",
+    "learning_curve": "orthogon.verbs.learning_curve:learning_curve",
     "load": "orthogon.serve.bundle:load",
     "Classifier": "orthogon.verbs.estimators:Classifier",
     "Regressor": "orthogon.verbs.estimators:Regressor",
@@ -77,9 +81,9 @@ _FACE = {
 _ALSO_PACKAGES = ("train", "report")  # a verb and a folder of the same name
 
 __all__ = [
-    "Classifier", "Dataset", "Estimate", "Recipe", "Regressor", "Run", "check", "compare", "diagnose", "evaluate",
-    "find_rate", "get", "gradient_check", "human", "labels", "load", "mismatch", "mistakes", "predict", "preflight",
-    "read", "read_predictions", "report", "show", "summary", "train",
+    "Classifier", "Dataset", "Estimate", "Recipe", "Regressor", "Run", "calibrate", "check", "compare", "diagnose",
+    "evaluate", "find_rate", "get", "gradient_check", "human", "labels", "learning_curve", "load", "mismatch",
+    "mistakes", "predict", "preflight", "read", "read_predictions", "report", "show", "summary", "train",
 ]
 
 
