@@ -10,6 +10,7 @@ import numpy as np
 from orthogon.data.columns import Column, ImageColumn
 from orthogon.draw.images import thumbnail, to_png_data_uri
 from orthogon.errors import DataError
+from orthogon.strategy.eyeball import draw_eyeball
 from orthogon.train.rows import Rows
 from orthogon.train.run import Run
 
@@ -80,9 +81,11 @@ def confidence(rows: Rows) -> np.ndarray | None:
 def store_examples(run: Run, data: Dataset, rows: Rows) -> None:
     """Keep the pictures and records of the chosen rows in the run; called again for other rows, it adds to them.
 
+    Of dev only what belongs to the Eyeball is chosen, which is drawn here if it was not before.
     Pictures are shrunk to at most 96 pixels a side, and further until together they are under 400 kB.
     Raises DataError where a row's id is not in the data.
     """
+    rows = rows.take(draw_eyeball(run, rows).inside)
     chosen = choose(rows)
     place = {str(identity): row for row, identity in enumerate(data.ids)}
     ids = [str(rows.ids[row]) for row in chosen]

@@ -12,6 +12,7 @@ from orthogon.draw.page import Page
 from orthogon.draw.tables import Raw, format_number, html_table
 from orthogon.report.examples import confidence, confident_mistakes, confused, worst
 from orthogon.report.view import View
+from orthogon.strategy.eyeball import eyeball
 from orthogon.train.rows import Rows
 
 STYLE = """<style>
@@ -35,10 +36,14 @@ def examples(page: Page, view: View) -> None:
     rows = view.main_rows
     if rows is None or len(rows) == 0:
         return
+    seen = eyeball(view.run, rows)
+    rows = rows.take(seen.inside)
     groups = _groups(rows)
     if not groups:
         return
-    page.section("Examples", note=f"From {view.main}. What they have in common is the next thing to mend.")
+    unseen = f"{seen.outside.sum():,} more of it are never shown, so that they still tell the truth. "
+    page.section("Examples", note=f"From {view.main}. {unseen if seen.outside.any() else ''}What these have in common "
+                                  "is the next thing to mend.")
     pictures = any("picture" in view.shown.get(str(rows.ids[row]), {}) for _, found in groups for row in found)
     if pictures:
         page.html(STYLE)

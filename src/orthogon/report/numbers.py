@@ -8,6 +8,7 @@ from typing import Any
 from orthogon.report import facts, health, progress
 from orthogon.report.examples import choose, confused
 from orthogon.report.view import View
+from orthogon.strategy.eyeball import eyeball
 from orthogon.train.run import Run
 
 FORMAT = 1
@@ -49,7 +50,8 @@ def _details(view: View) -> dict[str, Any]:
     rows = view.main_rows
     if rows is None or len(rows) == 0:
         return {}
-    shown = {"shown": [str(rows.ids[row]) for row in choose(rows)]}
+    seen = rows.take(eyeball(view.run, rows).inside)
+    shown = {"shown": [str(seen.ids[row]) for row in choose(seen)]}
     if not rows.classes:
         return {**shown, "residuals": [one.to_dict() for one in view.residuals]}
     return {
