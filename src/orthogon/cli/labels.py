@@ -71,3 +71,21 @@ def mismatch(run: MaybeRun = "last", out: Root = "runs", json: Json = False, deb
 
         found = verb(run, root=out)
     emit(found.to_dict()) if json else page(str(found))
+
+
+def calibrate(
+    run: MaybeRun = "last",
+    ship: Annotated[bool, Option("--ship", help="Predict at the temperature from now on.")] = False,
+    out: Root = "runs",
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Can its probabilities be believed? Fit a temperature on dev.
+
+    Judged on test rows where there are any already; test is not looked at anew.
+    """
+    with quiet_stdout(json):
+        from orthogon.verbs.calibrate import calibrate as verb
+
+        found = verb(run, ship=ship, root=out)
+    emit(found.to_dict()) if json else page(str(found))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orthogon.cli import before, compare, human, labels, look, mistakes, results, train
+from orthogon.cli import before, compare, human, labels, learning_curve, look, mistakes, results, train
 from orthogon.cli import next as next_
 from orthogon.cli.shell import Debug, RecipeCommand, Verbs
 
@@ -39,9 +39,11 @@ app.command(rich_help_panel=SEE)(results.predict)
 app.command("read-predictions", rich_help_panel=SEE)(compare.read_predictions)
 app.command(rich_help_panel=NEXT)(next_.diagnose)
 app.command(rich_help_panel=NEXT)(compare.compare)
+app.command("learning-curve", rich_help_panel=NEXT)(learning_curve.learning_curve)
 app.command(rich_help_panel=NEXT)(mistakes.mistakes)
 app.command(rich_help_panel=NEXT)(human.human)
 app.command(rich_help_panel=NEXT)(labels.labels)
+app.command(rich_help_panel=NEXT)(labels.calibrate)
 app.command(rich_help_panel=NEXT)(labels.mismatch)
 
 

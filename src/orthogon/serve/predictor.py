@@ -16,6 +16,7 @@ from orthogon.serve.inputs import Gathered, gather
 from orthogon.serve.predictions import Predictions
 from orthogon.serve.schema import Schema
 from orthogon.stats.estimate import Estimate
+from orthogon.stats.temperature import apply_temperature, logits_of
 from orthogon.train.compute import Compute
 from orthogon.train.evaluate import predict
 from orthogon.train.task import Task
@@ -27,7 +28,8 @@ SLAB = 16_384
 class Predictor:
     """Preprocessing, network and labels in one. Made by `orthogon.load`; may be called from several threads.
 
-    task, model: loaded and in evaluation mode. schema: the columns it takes. about: the whole of bundle.json.
+    task, model: loaded and in evaluation mode. schema: the columns it takes. about: the whole of bundle.json;
+    its "temperature", where `calibrate` shipped one, is what the probabilities are given at.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Predictor:
     ) -> None:
         self.task, self.model, self.schema, self.about = task, model.eval(), schema, dict(about)
         self.device = device
+        self.temperature = float(self.about.get("temperature", 1.0))
         self._lock = threading.Lock()
 
     @property
@@ -76,6 +79,9 @@ class Predictor:
         data = found.data if len(found.rows) <= SLAB else found.data.take(rows)
         self.task.attach(data, self.device)
         results = predict(self.task, self.model, np.arange(len(data)), Compute(self.device), batch_size)
+        if self.temperature != 1:
+            cooled = apply_temperature(logits_of(results["probabilities"]), self.temperature)
+            results["probabilities"] = cooled.astype(np.float32)
         return self.task.decode(results)
 
     __call__ = predict

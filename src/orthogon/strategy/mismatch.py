@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orthogon.errors import DataError
-from orthogon.stats import benjamini_hochberg, roc_auc
+from orthogon.stats import benjamini_hochberg, bonferroni, roc_auc
 from orthogon.stats.estimate import Estimate
 from orthogon.strategy.features import Features
 
@@ -38,7 +38,8 @@ class FeatureDifference:
 
     question: "value" (higher or lower in the second set), "spread" (farther from the usual), "share" (of levels or of
               missing values).
-    auc:      the chance that an example of the second set is above one of the first; 0.5 = alike.
+    auc:      the chance that an example of the second set is above one of the first (of levels: carries the level that
+              differs most); 0.5 = alike.
     p, adjusted: of no difference, and after Benjamini-Hochberg over all features. how: in words.
     """
 
@@ -103,6 +104,7 @@ def _of_numbers(name: str, values: NDArray, second: Bools) -> list[FeatureDiffer
 
 
 def _of_levels(name: str, values: NDArray, second: Bools) -> list[FeatureDifference]:
+    """The level whose share differs most; its interval is wide enough to hold for all levels at once."""
     from scipy.stats import chi2_contingency
 
     levels, codes = np.unique(values, return_inverse=True)
@@ -115,19 +117,9 @@ def _of_levels(name: str, values: NDArray, second: Bools) -> list[FeatureDiffere
     p = float(chi2_contingency(pooled, correction=False).pvalue) if pooled.shape[1] > 1 else 1.0
     shares = counts / counts.sum(axis=1, keepdims=True)
     most = int(np.abs(shares[1] - shares[0]).argmax())
-    how = f"{levels[most]!r} {100 * shares[0, most]:.1f} % -> {100 * shares[1, most]:.1f} %"
-    return [FeatureDifference(name, "share", roc_auc(_held_out_odds(codes, second), second), p, p, how)]
-
-
-def _held_out_odds(codes: NDArray, second: Bools) -> NDArray[np.float64]:
-    """For each example how much its level speaks for the second set, counted on the other folds."""
-    fold = _folds(second)
-    scores, size = np.zeros(len(codes)), codes.max() + 1
-    for k in range(FOLDS):
-        seen = fold != k
-        ones, zeros = (np.bincount(codes[seen & side], minlength=size) + 0.5 for side in (second, ~second))
-        scores[~seen] = np.log(ones / ones.sum() * zeros.sum() / zeros)[codes[~seen]]
-    return scores
+    area = roc_auc(codes == most, second, confidence=bonferroni(len(levels)))
+    how = f"{str(levels[most])!r} {100 * shares[0, most]:.1f} % -> {100 * shares[1, most]:.1f} %"
+    return [FeatureDifference(name, "share", area, p, p, how)]
 
 
 def _folds(second: Bools) -> NDArray[np.int64]:
@@ -239,8 +231,16 @@ def _linear() -> Any:
 
 
 def _held_out_scores(classifier: Any, matrix: NDArray, second: Bools) -> NDArray[np.float64]:
+    """How much each example looks like the second set, as its rank among those held out with it, 0 to 1.
+
+    Ranks, since the scores of different classifiers are not comparable: pooled as they are, the area lies below chance
+    where there is nothing to find.
+    """
+    from scipy.stats import rankdata
+
     fold, scores = _folds(second), np.zeros(len(second))
     for k in range(FOLDS):
-        classifier.fit(matrix[fold != k], second[fold != k])
-        scores[fold == k] = classifier.predict_proba(matrix[fold == k])[:, 1]
+        held = fold == k
+        classifier.fit(matrix[~held], second[~held])
+        scores[held] = rankdata(classifier.predict_proba(matrix[held])[:, 1]) / (int(held.sum()) + 1)
     return scores

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
-from orthogon.data.columns import ImageColumn, TextColumn
 from orthogon.data.dataset import Dataset
-from orthogon.draw.images import thumbnails
-from orthogon.draw.questionnaire import Item, Questionnaire
-from orthogon.draw.tables import format_cell
+from orthogon.draw.questionnaire import Questionnaire
 from orthogon.errors import DataError
 from orthogon.strategy.label_review import AS_GIVEN, UNSURE
 from orthogon.strategy.labels import LabelQueue
+from orthogon.verbs.items import items_of, rows_of
 
 COLUMN = "label"
-FIELDS = 24
 EACH = 10
 """After so many doubted labels comes one that the models believe."""
 
@@ -52,30 +49,9 @@ def _page(
     if not len(places):
         raise DataError("no label is doubted: there is nothing to review", where=title,
                         remedy="Draw some at random: orthogon labels --audit 200")
-    row_of = {each: row for row, each in enumerate(examples.ids.tolist())}
-    rows = np.array([row_of[str(queue.ids[i])] for i in places])
-    seen = sights(examples, rows)
     items = tuple(
-        Item(id=str(queue.ids[i]), heading=heads[int(i)], caption=str(queue.part[i]), **seen[at])
-        for at, i in enumerate(places)
+        replace(item, heading=heads[int(place)], caption=str(queue.part[place]))
+        for item, place in zip(items_of(examples, rows_of(examples, queue.ids[places])), places)
     )
     return Questionnaire(title, items, (AS_GIVEN, *queue.classes, UNSURE), file, COLUMN, subtitle=subtitle,
                          question="Is the label right? If not: which?")
-
-
-def sights(examples: Dataset, rows: np.ndarray) -> list[dict[str, Any]]:
-    """What a person sees of each example: the parts of an Item that stand for its pictures, its text and its values."""
-    seen: list[dict[str, Any]] = [{"pictures": (), "text": "", "values": ()} for _ in rows]
-    for name, column in examples.inputs.items():
-        if isinstance(column, ImageColumn):
-            for each, uri in zip(seen, thumbnails(column.cell(int(row)) for row in rows)):
-                each["pictures"] += (uri,)
-        elif isinstance(column, TextColumn):
-            for each, row in zip(seen, rows):
-                each["text"] += ("\n\n" if each["text"] else "") + column.cell(int(row))
-        else:
-            for each, row in zip(seen, rows):
-                value = column.cell(int(row))
-                if len(each["values"]) < FIELDS and not isinstance(value, np.ndarray):
-                    each["values"] += ((name, format_cell(value)),)
-    return seen

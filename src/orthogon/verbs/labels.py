@@ -23,6 +23,7 @@ from orthogon.strategy.labels import LabelQueue, check_held_out, label_queue
 from orthogon.train.rows import Rows
 from orthogon.train.run import Run
 from orthogon.verbs.console import Console
+from orthogon.verbs.items import rows_of
 from orthogon.verbs.label_page import COLUMN, audit_page, review_page
 from orthogon.verbs.out_of_fold import OutOfFold
 from orthogon.verbs.prepare import prepare
@@ -154,8 +155,7 @@ def _held_out(
 
 
 def _parts(rows: Rows, examples: Dataset) -> np.ndarray:
-    part_of = dict(zip(examples.ids.tolist(), np.asarray(examples.part).tolist()))
-    return np.array([part_of[each] for each in rows.ids.tolist()])
+    return np.asarray(examples.part)[rows_of(examples, rows.ids)]
 
 
 def _answers(queue: LabelQueue, store: Run, name: str, given: str | Path | None) -> Review | None:
