@@ -83,6 +83,7 @@ class Comparison:
 
     n: examples that all have. of: how many each run has, where that is more.
     unit: "rate" is shown in points. remark: on the test set. promise: of the first run, judged by the second.
+    choice: what choosing the best of all that were measured on this dev set costs; "" where nothing was chosen.
     """
 
     part: str
@@ -93,6 +94,7 @@ class Comparison:
     lines: tuple[Line, ...]
     promise: Promise | None = None
     remark: str = ""
+    choice: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -118,7 +120,8 @@ class Comparison:
         headers, rows = cells(self)
         table = text_table(headers, rows, align="l" + "r" * (len(headers) - 1))
         about = self._about() + (f"; {self.remark}" if self.remark and len(self.others) != 1 else "")
-        return "\n".join([sentence(self), "", about, table] if len(self.others) == 1 else [about, table])
+        lines = [sentence(self), "", about, table] if len(self.others) == 1 else [about, table]
+        return "\n".join([*lines, "", self.choice] if self.choice else lines)
 
     def __repr__(self) -> str:
         return str(self)
@@ -126,7 +129,8 @@ class Comparison:
     def _repr_html_(self) -> str:
         from orthogon.draw.tables import html_table
 
-        caption = f"{sentence(self)}; {self._about()}" if len(self.others) == 1 else self._about()
+        said = [sentence(self)] if len(self.others) == 1 else []
+        caption = ". ".join([*said, self._about(), self.choice]).removesuffix(". ")
         return html_table(*cells(self), caption=caption)
 
 
@@ -166,8 +170,10 @@ def _holds(found: Any, wanted: Any) -> bool:
 def _on_common_examples(contenders: Sequence[Contender]) -> list[Contender]:
     ids = reduce(np.intersect1d, [rows.ids for each in contenders for rows in each.rows])
     if not len(ids):
-        raise DataError("the runs have no example in common", where=", ".join(each.name for each in contenders),
-                        remedy="Compare runs that were measured on the same examples of the same data.")
+        raise DataError("the runs have no example in common",
+                        where=", ".join(each.name for each in contenders if not each.baseline),
+                        remedy="Compare runs that were measured on the same examples of the same data. For "
+                               "read predictions: their ids are those in evaluations/dev.parquet of the other run.")
     first = contenders[0].rows[0]
     common = first.take(np.flatnonzero(np.isin(first.ids, ids)))
     found = []

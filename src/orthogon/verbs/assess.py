@@ -16,6 +16,7 @@ from orthogon.train.evaluate import as_rows, evaluate, metrics_document
 from orthogon.train.rows import Rows
 from orthogon.train.run import Run
 from orthogon.train.task import Baseline, Task
+from orthogon.verbs.overfitting import enter_dev, tell_overfitting
 from orthogon.verbs.prepare import Prepared
 
 TRAIN_ROWS = 10_000
@@ -88,7 +89,12 @@ def assess_baseline(
 
 
 def write(run: Run, name: str, task: Task, rows: Rows, model: str) -> None:
+    """An evaluation. Of the network on dev: also a line in the ledger of dev, and what choosing by dev costs."""
     run.write_evaluation(name, rows, {"model": model, "metrics": metrics_document(task, rows)})
+    if model == NETWORK and name == "dev":
+        enter_dev(run, rows)
+    if model == NETWORK and name in ("dev", "test"):
+        tell_overfitting(run)
 
 
 def summary(run: Run, model: str = NETWORK) -> dict[str, dict[str, Any]]:

@@ -9,10 +9,12 @@ from typing import Any
 
 from orthogon.data.ledger import Ledger
 from orthogon.errors import RunError
+from orthogon.report.report import write as write_report
 from orthogon.strategy.comparison import Comparison, Contender, compare_contenders, follows, judge_promise
 from orthogon.train.rows import Rows
 from orthogon.train.run import Run
 from orthogon.verbs.assess import NETWORK
+from orthogon.verbs.overfitting import tell_overfitting
 from orthogon.verbs.task_of import metric_of
 
 SPEED = {"device", "precision", "channels_last", "fused", "flat", "explicit", "compile", "threads", "checkpoint_steps",
@@ -31,7 +33,8 @@ def compare(*runs: str | Path | Run, part: str = "dev", root: str | Path = "runs
 
     By the metric that the runs are judged by: right and wrong in pairs (interval by Tango, p by McNemar), all else by
     paired bootstrap. Where the first run has a probe's promise (evidence "probes") and the second one's recipe holds
-    its changes, the promise is judged. RunError, DataError where they cannot be compared.
+    its changes, the promise is judged. The best of them is told how much too good it is for having been chosen by dev
+    (evidence "overfitting", and its report anew). RunError, DataError where they cannot be compared.
     """
     if part not in PARTS:
         raise RunError(f"runs are not compared on {part!r}", where="--part", remedy="dev, or test.")
@@ -46,7 +49,8 @@ def compare(*runs: str | Path | Run, part: str = "dev", root: str | Path = "runs
     if len(contenders) < 2:  # the same recipe throughout: then the seeds are what is compared
         contenders = [_contender([run], part) for run in found]
     comparison = compare_contenders(part, metric_of(found[0]), [*contenders, *_baselines(found, part)])
-    return replace(comparison, promise=_promise(found, comparison), remark=_about_test(found, part))
+    choice = _about_choice(found) if part == "dev" else ""
+    return replace(comparison, promise=_promise(found, comparison), remark=_about_test(found, part), choice=choice)
 
 
 def _refuse_unlike(runs: Sequence[Run]) -> None:
@@ -112,9 +116,26 @@ def _promise(runs: Sequence[Run], comparison: Comparison) -> Any:
     return judge_promise(promised["low"], comparison.others[0].gain)
 
 
+def _about_choice(runs: Sequence[Run]) -> str:
+    """Of the best of them by dev: how much too good it is for having been chosen; kept in its evidence and report."""
+    best = max(runs, key=_score)
+    found = tell_overfitting(best)
+    if found is None:
+        return ""
+    write_report(best)
+    return str(found) if found.models > 1 else ""
+
+
+def _score(run: Run) -> float:
+    """The metric that judges on dev, more is better."""
+    result = run.result
+    found = result["splits"]["dev"]["metrics"][result["metric"]]
+    return found["value"] if found["higher_is_better"] else -found["value"]
+
+
 def _about_test(runs: Sequence[Run], part: str) -> str:
     """Whether the test set stayed out of it."""
-    keys = {(run.read_json("passport.json") or {}).get("test_key") for run in runs} - {None}
+    keys = {key for run in runs if (key := (run.read_json("passport.json") or {}).get("test_key"))}
     if not keys:
         return "no test set"
     if part == "dev":

@@ -103,7 +103,7 @@ def list_names(what: str = "models", *, root: str | Path = "runs") -> Listing:
 def rows(what: str, root: str | Path = "runs") -> list[dict[str, Any]]:
     """The rows of a Listing."""
     if what == "runs":
-        return [_run_row(run) for run in _runs(root)]
+        return _run_rows(root)
     if what not in _SORTS:
         raise OrthogonError(f"there is no list of {what!r}", remedy=nearest(what, [*_SORTS, "runs"]))
     return _SORTS[what]()
@@ -176,21 +176,28 @@ def _metric_rows() -> list[dict[str, Any]]:
     ]
 
 
-def _runs(root: str | Path) -> list[Any]:
+def _run_rows(root: str | Path) -> list[dict[str, Any]]:
+    """The runs, last first; "on dev" says which is the best on its dev set, and which are tied with it."""
     from orthogon.train.run import Run
+    from orthogon.verbs.standings import standings
 
-    return list(reversed(Run.all(root)))
+    runs = {run.name: (run, run.read_json("result.json") or {}) for run in reversed(Run.all(root))}
+    standing = standings({name: pair for name, pair in runs.items() if pair[1]})
+    return [_run_row(run, result, standing.get(name, "")) for name, (run, result) in runs.items()]
 
 
-def _run_row(run: Any) -> dict[str, Any]:
+def _run_row(run: Any, result: dict[str, Any], standing: str) -> dict[str, Any]:
     """A run's name, task, model, when, and its first metric on dev (or the best part it has), with the interval."""
-    recipe, result = run.recipe(), run.read_json("result.json") or {}
     part, name, figure = _main_figure(result)
+    task, model = result.get("task"), (result.get("model") or {}).get("name")
+    if task is None or model is None:  # not finished; the recipe takes longer to read
+        recipe = run.recipe()
+        task, model = recipe.task.name or "", recipe.model.name or ""
     began = datetime.fromtimestamp((run.path / "recipe.yaml").stat().st_mtime).astimezone()
     return {
-        "name": run.name, "task": recipe.task.name or "", "model": recipe.model.name or "",
-        "part": part, "metric": name, "figure": figure, "date": f"{began:%Y-%m-%d %H:%M}",
-        "state": "" if result else "not finished", "path": str(run.path),
+        "name": run.name, "task": task, "model": model, "part": part, "metric": name, "figure": figure,
+        "on dev": standing, "date": f"{began:%Y-%m-%d %H:%M}", "state": "" if result else "not finished",
+        "path": str(run.path),
     }
 
 

@@ -34,7 +34,8 @@ def probability_columns(frame: pl.DataFrame) -> list[str]:
 def at(ids: np.ndarray, mask: np.ndarray, most: int = 5) -> str:
     """"3 rows (ids a, b, c)"."""
     count = int(mask.sum())
-    return f"{count:,} row{'s' if count != 1 else ''} (id{'s' if count != 1 else ''} {listing(ids[mask], most)})"
+    plural = "s" if count != 1 else ""
+    return f"{count:,} row{plural} (id{plural} {listing(ids[mask].tolist(), most)})"
 
 
 # --- classes -------------------------------------------------------------------------------------------------
@@ -225,11 +226,11 @@ def _numbers(column: pl.Series) -> np.ndarray:
 
 
 def _refuse_impossible(given: np.ndarray, ids: np.ndarray, place: str) -> None:
-    missing = ~np.isfinite(given).all(axis=1)
+    missing = np.asarray(~np.isfinite(given).all(axis=1))
     if missing.any():
         raise DataError(f"{at(ids, missing)} have a probability that is empty or no number", where=place,
                         remedy="Fill it in, leave those rows out, or leave the probabilities out altogether.")
-    outside = ((given < -SUM_TOLERANCE) | (given > 1 + SUM_TOLERANCE)).any(axis=1)
+    outside = np.asarray(((given < -SUM_TOLERANCE) | (given > 1 + SUM_TOLERANCE)).any(axis=1))
     if outside.any():
         worst = given[outside][0]
         raise DataError(f"{at(ids, outside)} have a probability outside 0 to 1, such as "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.readers.image_files import image_column
 from orthogon.report.examples import store_examples
 from orthogon.report.report import write as write_report
+from orthogon.strategy.dev_ledger import key_of
 from orthogon.train.build import build_task
 from orthogon.train.recipe import Recipe
 from orthogon.train.rows import Rows
@@ -23,6 +23,7 @@ from orthogon.train.task import Task
 from orthogon.verbs import assess
 from orthogon.verbs.compose import IN_MEMORY
 from orthogon.verbs.console import Console
+from orthogon.verbs.diagnose import diagnosed
 from orthogon.verbs.predicted_values import SMALLEST
 from orthogon.verbs.predictions_table import Predictions, parse, table_of
 from orthogon.verbs.session import score_rows
@@ -142,7 +143,7 @@ class _Reading:
                       "sentences": [], "sizes": sizes, "folds": 0},
             "splits": splits,
             "baseline": {each: assess.summary(run, each) for each in dict.fromkeys(c["baseline"] for c in comparisons)},
-            "comparisons": comparisons, "verdict": verdict(metric, splits, comparisons, self.noun),
+            "comparisons": comparisons, "verdict": verdict(diagnosed(run, task.metrics[0], self.noun), comparisons),
             "test": {"sentence": about_test}, "speed": {},
             "findings": [vars(finding) for finding in found.findings], "health": {"findings": []},
         }
@@ -182,13 +183,6 @@ def _task(run: Run, found: Predictions) -> Task:
                   "single": True}
     task.load_state(state)
     return task
-
-
-def key_of(rows: Rows) -> str:
-    """Hex of ids and targets, whatever their order: the name of a set of examples whose inputs are not known."""
-    target = np.asarray(rows.classes)[rows["target"]] if rows.classes else rows["target"]
-    pairs = sorted(f"{identity}\0{value}" for identity, value in zip(rows.ids.tolist(), target.tolist()))
-    return hashlib.blake2b("\n".join(pairs).encode(), digest_size=16).hexdigest()
 
 
 def constant_rows(train: Rows, rows: Rows) -> Rows:
