@@ -55,6 +55,7 @@ def test_in_turn_no_process_is_started_and_the_work_is_opened_once():
         return lambda job: (job, os.getpid())
 
     with Workers(opening) as workers:
+        assert list(workers.results([])) == opened == []
         assert [result for _, result in workers.results("ab")] == [("a", os.getpid()), ("b", os.getpid())]
         list(workers.results("c"))
     assert opened == [os.getpid()]

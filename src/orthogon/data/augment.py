@@ -31,12 +31,12 @@ class Augmentation:
     ways:     flip (left to right, with probability ½), shift (by up to 1/8 of each side), rotate (up to 30°), scale (up
               to a fifth larger or smaller), shear (up to 0.2), all joined to one map about the middle of the picture.
     strength: what the largest change of each way is multiplied by; 0 = the pictures as they are.
-    border:   what is seen beyond the edge: the pixels of the edge, or black.
+    border:   what is seen beyond the edge: black, or the pixels of the edge drawn out.
     """
 
     ways: tuple[Way, ...] = ()
     strength: float = 1.0
-    border: Border = "edge"
+    border: Border = "black"
 
     def __bool__(self) -> bool:
         """Whether it changes anything."""

@@ -53,11 +53,11 @@ class Workers(Generic[Job, Result]):
 
     def results(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Result]]:
         """(place of the job, its result), each as soon as it is there. What a job raises is raised here."""
-        if self.processes == 1:
+        if self.processes > 1:
+            yield from self._side_by_side(jobs)
+        elif jobs:
             self._work = self._work or self.opening()
             yield from enumerate(map(self._work, jobs))
-        elif jobs:
-            yield from self._side_by_side(jobs)
 
     def _side_by_side(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Result]]:
         while len(self._started) < min(self.processes, len(jobs)):

@@ -213,7 +213,7 @@ class TrainSettings(Section):
     augment_strength: float = knob(1.0, "what the largest change of each way is multiplied by: 1 turns by up to 30°, "
                                    "shifts by 1/8, scales by a fifth; 0 = none", low=0, high=3, problem="dev fit",
                                    live=True)
-    augment_border: Literal["edge", "black"] = knob("edge", "what a moved or turned picture shows beyond its edge",
+    augment_border: Literal["black", "edge"] = knob("black", "what a moved or turned picture shows beyond its edge",
                                                     problem="dev fit")
     early_stopping: int | None = knob(None, "stop after so many epochs without a better dev score", low=1,
                                       problem=("train fit", "dev fit"))
