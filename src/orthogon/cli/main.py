@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orthogon.cli import before, compare, human, labels, learning_curve, look, mistakes, results, train
+from orthogon.cli import before, compare, human, labels, learning_curve, look, mistakes, probe, results, train
 from orthogon.cli import next as next_
 from orthogon.cli.shell import Debug, RecipeCommand, Verbs
 
@@ -38,6 +38,7 @@ app.command(rich_help_panel=SEE)(results.report)
 app.command(rich_help_panel=SEE)(results.predict)
 app.command("read-predictions", rich_help_panel=SEE)(compare.read_predictions)
 app.command(rich_help_panel=NEXT)(next_.diagnose)
+app.command(rich_help_panel=NEXT)(probe.probe)
 app.command(rich_help_panel=NEXT)(compare.compare)
 app.command("learning-curve", rich_help_panel=NEXT)(learning_curve.learning_curve)
 app.command(rich_help_panel=NEXT)(mistakes.mistakes)
