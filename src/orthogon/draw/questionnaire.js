@@ -199,7 +199,7 @@
   restore();
   build();
   document.documentElement.classList.add("asking");
-  at("desk").hidden = false;
+  at("desk").hidden = at("copy").hidden = false;
   at("typed-line").hidden = !(typing || setup.tags);
   at("add").hidden = !setup.tags;
   show();

@@ -66,8 +66,10 @@ kbd{font:.8em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;color:var(--m
 #csv{width:100%;height:8rem;font:.85rem ui-monospace,monospace;background:var(--card);color:inherit;
 border:1px solid var(--line);border-radius:8px}
 @media (hover:none) and (pointer:coarse){kbd,.keys{display:none}}
-@media (max-width:480px){.sight{padding:.6rem}.sight img{max-height:34vh}#picks{max-height:28vh}#desk{padding-top:.6rem}
-button,#typed{padding:.4rem .65rem}}
+@media (max-width:480px){.keys{display:none}h1{font-size:1.3rem}.subtitle{font-size:.9rem;margin:.2rem 0 0}
+section{margin-top:.8rem;padding-top:.8rem}.sight{padding:.5rem}.sight img,.said{max-height:30vh}
+.asking .items{min-height:0}.heading{margin-top:.5rem;font-size:1rem}.about,#desk{font-size:.92rem}
+#picks{max-height:26vh}#desk{margin-top:.6rem;padding-top:.6rem}button,#typed{padding:.35rem .6rem}.tools .gap{flex:0}}
 @media print{#desk{display:none}}
 </style>""".replace("\n", "")
 
@@ -164,8 +166,8 @@ class Questionnaire:
             '<div class="tools"><button type="button" id="back">← Back</button>'
             '<button type="button" id="next">Next →</button><button type="button" id="undo">Undo</button>'
             f'<span class="gap"></span><button type="button" id="save">Save {escape(self.file)}</button></div>'
-            '<details id="copy"><summary>Or copy the table</summary>'
-            '<textarea id="csv" readonly aria-label="The answers as CSV"></textarea></details></div>'
+            '</div><details id="copy" hidden><summary>Or copy the table</summary>'
+            '<textarea id="csv" readonly aria-label="The answers as CSV"></textarea></details>'
         )
 
 

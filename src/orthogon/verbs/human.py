@@ -27,11 +27,15 @@ from orthogon.verbs.prepare import Prepared, prepare
 
 @dataclass(frozen=True)
 class HumanPage:
-    """A page with n examples of a source ("" where the data names none), to be answered by a person."""
+    """A page with n examples of a source ("" where the data names none), to be answered by a person.
+
+    target: the column, where it was named.
+    """
 
     page: Path
     data: str
     source: str
+    target: str
     n: int
 
     def to_dict(self) -> dict[str, Any]:
@@ -41,12 +45,12 @@ class HumanPage:
         from orthogon.verbs.console import labelled
 
         of = f" of {self.source}" if self.source else ""
-        source = f" --source {self.source}" if self.source else ""
+        options = f" --source {self.source}" * bool(self.source) + f" --target {self.target}" * bool(self.target)
         return "\n".join([
             labelled("human", f"{self.n:,} examples{of}, drawn at random; none of a test set, none of dev that is "
                               "to stay unseen"),
             labelled("page", str(self.page)),
-            labelled("next", f"answer there, then: orthogon human {self.data}{source} --answers answers.csv"),
+            labelled("next", f"answer there, then: orthogon human {self.data}{options} --answers answers.csv"),
         ])
 
 
@@ -84,7 +88,7 @@ def human(
     items = tuple(replace(item, id=_hidden(key, item.id)) for item in items_of(prepared.data, rows))
     name = prepared.data.name
     page = Questionnaire(
-        f"Human level on {name}", items, classes, "answers.csv", question=f"What is {prepared.data.target}?",
+        f"Human level on {name}", items, classes, "answers.csv", question=f"Which {prepared.data.target}?",
         subtitle=f"{len(items):,} examples{f' of {chosen}' if chosen else ''}, drawn at random. Guess where you are "
                  "not sure: a network must, too.",
     )
@@ -94,7 +98,7 @@ def human(
         import webbrowser
 
         webbrowser.open(path.resolve().as_uri())
-    return HumanPage(path, name if data is None else str(recipe.data.source), chosen, len(items))
+    return HumanPage(path, name if data is None else str(recipe.data.source), chosen, target or "", len(items))
 
 
 def _classes(data: Dataset) -> tuple[str, ...]:

@@ -138,11 +138,11 @@ def _slices(run: Run, rows: Rows, seen: Eyeball, data: Dataset) -> slicing.Slice
 def questionnaire(run: Run, rows: Rows, chosen: np.ndarray, items: tuple[Item, ...], of: int) -> Questionnaire:
     """The page: what is true, what was predicted and how surely under each example, and tags to give."""
     told = [said(rows, int(row)) for row in chosen]
-    items = tuple(replace(item, heading=f"{true} → {predicted}", caption=f"true → predicted; {more}")
+    items = tuple(replace(item, heading=f"true {true} → predicted {predicted}", caption=more)
                   for item, (true, predicted, more) in zip(items, told, strict=True))
     before = [tag["name"] for tag in (run.evidence().get("tags") or {}).get("tags", ())]
     return Questionnaire(
         f"Mistakes of {run.name}", items, tuple(dict.fromkeys((WRONG_LABEL, CANNOT_TELL, *before))), "tags.csv", "tag",
-        tags=True, question="What made it go wrong? Give every cause a tag.",
+        tags=True, question="What made it go wrong?",
         subtitle=f"{len(items):,} of the {of:,} mistakes in the part of dev that may be looked at, in random order",
     )
