@@ -6,7 +6,7 @@ A registry is a table. Other packages join through the entry-point groups `ortho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -17,6 +17,33 @@ from orthogon.errors import RecipeError, nearest
 
 
 @dataclass(frozen=True)
+class Option:
+    """A knob of a model: a key of `model.options`, with its default, its bounds, and what it is turned for (row 14.01).
+
+    low, high: inclusive; of a list they hold for each of its numbers. None: it is no number.
+    scale:     how a search should step through it: "linear" or "log".
+    problem:   as in the recipe: "train fit", "dev fit", …
+    """
+
+    name: str
+    default: Any
+    line: str
+    low: float | None = None
+    high: float | None = None
+    scale: str = "linear"
+    problem: str = "train fit"
+
+    def check(self, value: Any) -> None:
+        """RecipeError where a number is out of bounds; what is no number is the model's to judge."""
+        if self.low is None or self.high is None:
+            return
+        for each in value if isinstance(value, Sequence) and not isinstance(value, str) else [value]:
+            if isinstance(each, int | float) and not self.low <= each <= self.high:
+                raise RecipeError(f"{self.name} is from {self.low:g} to {self.high:g}; got {each!r}",
+                                  where=f"model.options.{self.name}", remedy=f"The default is {self.default!r}.")
+
+
+@dataclass(frozen=True)
 class Entry:
     """One named thing.
 
@@ -24,6 +51,7 @@ class Entry:
     line:  one line of what it is.
     kinds: the kinds of input column that it accepts; empty = any.
     extra: the optional dependency that it needs.
+    options: of a model, what `model.options` may hold.
     """
 
     name: str
@@ -31,6 +59,7 @@ class Entry:
     line: str
     kinds: tuple[str, ...] = ()
     extra: str = ""
+    options: tuple[Option, ...] = ()
 
     def load(self) -> Any:
         module, _, attribute = self.path.partition(":")
@@ -84,14 +113,49 @@ tasks = Registry(
     ),
 )
 
+_DROPOUT = "share of the {} left out in training"
+_SHAPE = {"low": 1, "scale": "log"}
+
+_MLP = (
+    Option("hidden", (256, 128), "sizes of the hidden layers", high=65_536, **_SHAPE),
+    Option("activation", "relu", "between the layers: relu, leaky_relu, tanh, gelu, selu, …"),
+    Option("dropout", 0.0, _DROPOUT.format("hidden units"), 0, 0.99, problem="dev fit"),
+    Option("input_dropout", 0.0, _DROPOUT.format("inputs"), 0, 0.99, problem="dev fit"),
+    Option("norm", "none", "none, batch, layer, group, streaming, weight or cosine"),
+    Option("norm_after", False, "norm after each activation instead of before it"),
+    Option("initializer", None, "first weights of all layers; left out: what suits the activation"),
+    Option("embedding", None, "width of every category's embedding; left out: by its codes", high=1024, **_SHAPE),
+)
+_CONVNET = (
+    Option("width", 32, "channels of the first layer; each stage doubles them", high=512, **_SHAPE),
+    Option("depth", 1, "blocks in each stage around which the signal may pass", 0, 64),
+    Option("stages", None, "left out: by the size of the picture", 1, 10),
+    Option("dropout", 0.0, _DROPOUT.format("units before the last layer"), 0, 0.99, problem="dev fit"),
+    Option("activation", "relu", "between the layers"),
+)
+_GMLP = (
+    Option("hidden", 256, "channels within a block, an even number", low=2, high=65_536, scale="log"),
+    Option("width", 64, "channels of the sequence of patches", high=65_536, **_SHAPE),
+    Option("depth", 4, "blocks", high=256, **_SHAPE),
+    Option("patch", None, "side of the patches in pixels; left out: by the size of the picture", high=1024, **_SHAPE),
+)
+_LENET5 = (
+    Option("variant", "modern", "modern or paper"),
+    Option("output", "rbf", "last layer of the paper's variant: rbf or linear"),
+)
+
 models = Registry(
     "model",
     (
         Entry("linear", "orthogon.nn.models:linear", "logistic, softmax or linear regression: no hidden layer"),
-        Entry("mlp", "orthogon.nn.models:mlp", "fully connected layers; category embeddings on tables"),
-        Entry("lenet5", "orthogon.vision.lenet5:lenet5", "LeNet-5 (1998), modern or paper variant", ("image",)),
-        Entry("convnet", "orthogon.vision.convnet:convnet", "small batch-normalized convnet", ("image",)),
-        Entry("gmlp", "orthogon.vision.gmlp:gmlp", "gated MLP over patches, without attention", ("image",)),
+        Entry("mlp", "orthogon.nn.models:mlp", "fully connected layers; category embeddings on tables",
+              options=_MLP),
+        Entry("lenet5", "orthogon.vision.lenet5:lenet5", "LeNet-5 (1998), modern or paper variant", ("image",),
+              options=_LENET5),
+        Entry("convnet", "orthogon.vision.convnet:convnet", "small batch-normalized convnet", ("image",),
+              options=_CONVNET),
+        Entry("gmlp", "orthogon.vision.gmlp:gmlp", "gated MLP over patches, without attention", ("image",),
+              options=_GMLP),
     ),
 )
 

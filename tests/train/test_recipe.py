@@ -44,7 +44,7 @@ def test_a_value_that_does_not_fit_is_told_with_its_bound_and_a_remedy(key, valu
     ({"spec": 1}, "mlp has no option 'spec'", "Known: "),
     ({"hidden": 32}, "hidden is a list of sizes of at least 1; got 32", "For example: [256, 128]"),
     ({"hidden": "abc"}, "hidden is a list of sizes of at least 1; got 'abc'", "For example: [256, 128]"),
-    ({"hidden": [3, 0]}, "hidden is a list of sizes of at least 1; got [3, 0]", "For example: [256, 128]"),
+    ({"hidden": [3, 0]}, "hidden is from 1 to 65536; got 0", "The default is (256, 128)."),
     ({"dropout": "much"}, "dropout is a share from 0 to below 1; got 'much'", "0.2 to 0.5 is usual."),
     ({"initializer": 3, "activation": []}, "mlp does not take these options", "Its options: hidden=(256, 128), "),
 ])

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from orthogon.errors import OrthogonError
+from orthogon.errors import OrthogonError, RecipeError
 from orthogon.train.recipe import Recipe, flat_fields
 from orthogon.train.run import Run
 from orthogon.verbs.listing import METRICS, list_names
@@ -34,7 +34,8 @@ def test_known_names():
 
 def test_knobs_are_those_of_the_recipe_with_their_bounds():
     rows = {row["key"]: row for row in list_names("knobs").rows}
-    assert list(rows) == [key for key, _ in flat_fields()]
+    of_the_recipe = [key for key, row in rows.items() if not row["of"]]
+    assert of_the_recipe == [key for key, _ in flat_fields()]
     assert rows["train.lr"]["bounds"] == "above 0 to 100"
     assert rows["train.lr"]["scale"] == "log"
     assert rows["train.lr"]["problem"] == "train fit"
@@ -89,3 +90,84 @@ def test_listing_does_not_import_torch():
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# --- row 14.01: every knob says what it is turned for ------------------------------------------------------------
+
+
+def test_every_knob_has_a_problem_or_says_why_it_is_none():
+    from typing import get_args
+
+    from orthogon.train.recipe import Problem
+    from orthogon.verbs.listing import PROBLEMS
+
+    assert tuple(PROBLEMS) == get_args(Problem)
+    for row in list_names("knobs").rows:
+        assert set(row["problem"].split(", ")) <= set(PROBLEMS), row["key"]
+
+
+def test_every_number_has_bounds():
+    for row in list_names("knobs").rows:
+        if row["type"] not in ("int", "float", "float | int") or row["key"].endswith(".seed"):
+            continue
+        if row["key"].startswith("split.") and row["key"] not in ("split.target_train", "split.folds"):  # the data ends it
+            assert row["bounds"] in ("from 0", "above 0"), row["key"]
+        else:
+            assert " to " in row["bounds"], row["key"]
+
+
+def test_knobs_that_touch_two_problems_say_so_in_words():
+    two = {row["key"] for row in list_names("knobs").rows if "," in row["problem"]}
+    assert {"train.early_stopping", "train.keep_best"} <= two
+    text = str(list_names("knobs", problem="dev fit"))
+    line = next(line for line in text.splitlines() if line.startswith("train.early_stopping"))
+    assert "[touches 2 problems at once: dev fit and train fit]" in line
+
+
+def test_batch_size_is_no_knob_for_dev_error():
+    row = next(row for row in list_names("knobs").rows if row["key"] == "train.batch_size")
+    assert row["problem"] == "speed"
+    assert "no knob for dev error" in row["line"]
+
+
+def test_knobs_are_chosen_and_grouped_by_problem():
+    found = list_names("knobs", problem="dev fit")
+    assert {"train.l2", "train.keep_best", "model.options.dropout"} <= set(found.names)
+    assert "train.lr" not in found.names
+    assert str(found).startswith("DEV FIT: new examples fare worse")
+    headings = [line for line in str(list_names("knobs")).splitlines() if line.partition(":")[0].isupper()]
+    assert [line.partition(":")[0] for line in headings] == [
+        "TRAIN FIT", "DEV FIT", "TEST FIT", "REAL WORLD", "SPEED", "DESCRIPTION", "BOOKKEEPING"]
+    with pytest.raises(OrthogonError, match="no problem 'devfit'"):
+        list_names("knobs", problem="devfit")
+    with pytest.raises(OrthogonError, match="among knobs"):
+        list_names("models", problem="dev fit")
+
+
+def test_options_of_models_are_their_builders_own_with_their_defaults():
+    import inspect
+
+    from orthogon import registry
+
+    for entry in registry.models:
+        parameters = inspect.signature(entry.load()).parameters
+        taken = {name: each.default for name, each in parameters.items() if name != "spec"}
+        assert {option.name: option.default for option in entry.options} == taken, entry.name
+    rows = [row for row in list_names("knobs").rows if row["of"] == "mlp"]
+    assert rows[0] == {"key": "model.options.hidden", "of": "mlp", "default": [256, 128], "type": "tuple",
+                       "bounds": "1 to 65536", "scale": "log", "problem": "train fit", "live": "",
+                       "line": "sizes of the hidden layers"}
+
+
+@pytest.mark.parametrize(("model", "options"), [
+    ("mlp", {"hidden": [100_000]}), ("mlp", {"hidden": [64, 0]}), ("mlp", {"dropout": 1.0}),
+    ("mlp", {"dropout": [0.1, -0.2]}), ("mlp", {"embedding": 0}),
+])
+def test_an_option_of_a_model_out_of_bounds_is_refused_before_it_is_built(model, options):
+    from orthogon.nn.spec import InputSpec, ModelSpec
+    from orthogon.train.build import build_model
+    from orthogon.train.recipe import ModelSettings
+
+    spec = ModelSpec((InputSpec("number", (4,)),), 2)
+    with pytest.raises(RecipeError, match=f"{next(iter(options))} is from"):
+        build_model(spec, ModelSettings(name=model, options=options), 0)

@@ -102,15 +102,23 @@ def list_(
             ),
         ),
     ] = "models",
+    problem: Annotated[
+        str | None,
+        Option(
+            metavar="PROBLEM",
+            help="Of knobs: those that are turned for train fit, dev fit, test fit or real world.",
+            autocompletion=complete.one_of("train fit", "dev fit", "test fit", "real world"),
+        ),
+    ] = None,
     out: Root = "runs",
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """What there is, one line each."""
+    """What there is, one line each; knobs by the problem that each is turned for."""
     with quiet_stdout(json):
         from orthogon.verbs.listing import list_names
 
-        listing = list_names(what, root=out)
+        listing = list_names(what, root=out, problem=problem)
     emit(listing.to_dict()) if json else page(str(listing))
 
 

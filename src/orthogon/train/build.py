@@ -50,6 +50,9 @@ def build_model(spec: ModelSpec, settings: ModelSettings, seed: int) -> nn.Modul
         if option not in known and not takes_any:
             raise RecipeError(f"{settings.name} has no option {option!r}", where="model.options",
                               remedy=nearest(option, list(known)))
+    for option in registry.models.entry(settings.name).options if settings.name in registry.models else ():
+        if option.name in settings.options:
+            option.check(settings.options[option.name])
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(key(seed, "weights"))
         try:

@@ -21,18 +21,20 @@ from orthogon.train.thresholds import parse_thresholds
 
 VERSION = 1
 
-Problem = Literal["train fit", "dev fit", "test fit", "real world", "speed", "none"]
+Problem = Literal["train fit", "dev fit", "test fit", "real world", "speed", "description", "bookkeeping"]
+"""What a knob is turned for (row 14.01). The last three are no problem of fit: time and memory; what data and task are;
+seeds, records and looks."""
 
 
 def knob(
     default: Any,
     line: str,
     *,
+    problem: Problem | tuple[Problem, ...],
     low: float | None = None,
     high: float | None = None,
     above: float | None = None,
     scale: Literal["linear", "log"] = "linear",
-    problem: Problem | tuple[Problem, ...] = "none",
     live: bool = False,
 ) -> Any:
     """A field of the recipe.
@@ -40,7 +42,7 @@ def knob(
     line:    one line of what it is, shown by `--help` and `orthogon list knobs`.
     low, high, above: inclusive bounds, and an exclusive lower bound.
     scale:   how a search should step through it.
-    problem: what turning it addresses (row 14.01).
+    problem: what turning it addresses (row 14.01); several where it cannot be turned for one alone.
     live:    whether it may change during a run.
     """
     problems = (problem,) if isinstance(problem, str) else problem
@@ -57,35 +59,47 @@ class Section(BaseModel):
 class DataSettings(Section):
     """What is read, and as what."""
 
-    source: str | None = knob(None, "path or public name of the data; the bundled digits when left out")
-    target: str | list[str] | None = knob(None, "column to learn; several make a multilabel or vector target")
+    source: str | None = knob(None, "path or public name of the data; the bundled digits when left out",
+                              problem="description")
+    target: str | list[str] | None = knob(None, "column to learn; several make a multilabel or vector target",
+                                          problem="description")
     types: dict[str, Literal["number", "category", "text", "image", "date", "ignore"]] = knob(
-        {}, "column -> number, category, text, image, date or ignore, where the inferred type is wrong"
+        {}, "column -> number, category, text, image, date or ignore, where the inferred type is wrong",
+        problem="description",
     )
-    columns: list[str] | None = knob(None, "names of the columns, for tables without a header")
-    header: bool = knob(True, "whether a table's first row names the columns")
-    group: str | None = knob(None, "column whose equal values must stay on one side of a split")
-    source_column: str | None = knob(None, "column that names the distribution each example comes from")
-    weight: str | None = knob(None, "column that says how much each example counts")
+    columns: list[str] | None = knob(None, "names of the columns, for tables without a header", problem="description")
+    header: bool = knob(True, "whether a table's first row names the columns", problem="description")
+    group: str | None = knob(None, "column whose equal values must stay on one side of a split", problem="description")
+    source_column: str | None = knob(None, "column that names the distribution each example comes from",
+                                     problem="description")
+    weight: str | None = knob(None, "column that says how much each example counts", problem="description")
     image_size: int | None = knob(None, "side in pixels that pictures are brought to", low=8, high=1024,
                                   problem="train fit")
-    fit: Literal["crop", "letterbox", "stretch"] = knob("crop", "how pictures of other shapes are made square")
-    channels: Literal[1, 3] | None = knob(None, "1 = grey, 3 = colour; left out: as the pictures are")
-    corrections: str | None = knob(None, "CSV of id, given, corrected: labels changed as the data is read, in all parts")
-    skip_bad: bool = knob(False, "leave unreadable files out (they are listed) instead of refusing")
+    fit: Literal["crop", "letterbox", "stretch"] = knob("crop", "how pictures of other shapes are made square",
+                                                        problem="train fit")
+    channels: Literal[1, 3] | None = knob(None, "1 = grey, 3 = colour; left out: as the pictures are",
+                                          problem="train fit")
+    corrections: str | None = knob(None, "CSV of id, given, corrected: labels changed as the data is read, in all "
+                                   "parts", problem="description")
+    skip_bad: bool = knob(False, "leave unreadable files out (they are listed) instead of refusing",
+                          problem="description")
 
 
 class SplitSettings(Section):
     """Which example serves for what."""
 
-    seed: int = knob(0, "seed of the split", low=0)
-    train: float | int | None = knob(None, "share (below 1) or number of examples to train on", above=0)
+    seed: int = knob(0, "seed of the split", low=0, problem="bookkeeping")
+    train: float | int | None = knob(None, "share (below 1) or number of examples to train on", above=0,
+                                     problem="dev fit")
     dev: float | int | None = knob(None, "share or number of examples to choose by", above=0, problem="test fit")
-    test: float | int | None = knob(None, "share or number of examples for the sealed check", low=0)
-    train_dev: float | int | None = knob(None, "share or number held out from the training distribution", low=0)
-    by: Literal["random", "time"] = knob("random", "random (shuffled, stratified) or time (oldest train)")
-    time_column: str | None = knob(None, "date column that orders a split by time")
-    stratify: bool = knob(True, "keep the share of each class alike in all parts")
+    test: float | int | None = knob(None, "share or number of examples for the sealed check", low=0,
+                                    problem="description")
+    train_dev: float | int | None = knob(None, "share or number held out from the training distribution", low=0,
+                                         problem="description")
+    by: Literal["random", "time"] = knob("random", "random (shuffled, stratified) or time (oldest train)",
+                                         problem="description")
+    time_column: str | None = knob(None, "date column that orders a split by time", problem="description")
+    stratify: bool = knob(True, "keep the share of each class alike in all parts", problem="description")
     target_source: str | None = knob(None, "source that dev and test are taken from: the distribution that matters",
                                      problem="real world")
     target_train: float = knob(0.0, "share of that source kept as a reserve for training", low=0, high=1,
@@ -101,7 +115,8 @@ class SplitSettings(Section):
 class TaskSettings(Section):
     """What is learnt."""
 
-    name: str | None = knob(None, "classify, regress, multilabel, …; left out: from the target column")
+    name: str | None = knob(None, "classify, regress, multilabel, …; left out: from the target column",
+                            problem="description")
     class_weights: Literal["none", "balanced"] | dict[str, float] = knob(
         "none", "weight of each class in the loss: none, balanced, or class -> weight", problem="real world"
     )
@@ -113,7 +128,8 @@ class TaskSettings(Section):
     )
     robust_shape: float = knob(1.0, "of the robust loss: 2 squared, 1 like huber, 0 Cauchy, below 0 large errors count "
                                "ever less", low=-100, high=2, problem="real world")
-    positive: str | None = knob(None, "the class that precision, recall and ROC AUC of two classes speak of")
+    positive: str | None = knob(None, "the class that precision, recall and ROC AUC of two classes speak of",
+                                problem="description")
     metric: str | None = knob(None, "the metric that judges, of `orthogon list metrics`: what dev chooses by, and what "
                               "is compared; left out: the first one of the task", problem="real world")
     satisfice: dict[str, str] = knob({}, "thresholds to keep while the metric is made as good as can be, e.g. "
@@ -143,28 +159,31 @@ class ModelSettings(Section):
     name: str | None = knob(None, "a name (`orthogon list models`), file.py:Class, or timm:NAME", problem="train fit")
     options: dict[str, Any] = knob({}, "options of that model, e.g. {hidden: [256, 128], dropout: 0.2}",
                                    problem="train fit")
-    source_hash: str | None = knob(None, "SHA-256 of file.py, written by the run")
+    source_hash: str | None = knob(None, "SHA-256 of file.py, written by the run", problem="bookkeeping")
 
 
 class ParameterRule(Section):
     """Rate and decay for the parameters whose names match."""
 
-    pattern: str = knob(..., "shell pattern on parameter names, e.g. 'head.*'")
-    lr: float | None = knob(None, "learning rate factor for them", low=0, scale="log")
-    weight_decay: float | None = knob(None, "weight decay for them", low=0, scale="log")
+    pattern: str = knob(..., "shell pattern on parameter names, e.g. 'head.*'", problem="description")
+    lr: float | None = knob(None, "learning rate factor for them", low=0, scale="log", high=1000, problem="train fit")
+    weight_decay: float | None = knob(None, "weight decay for them", low=0, scale="log", high=10, problem="dev fit")
 
 
 class TrainSettings(Section):
     """How it is learnt."""
 
-    seed: int = knob(0, "seed of initial weights, order, dropout and augmentation", low=0)
+    seed: int = knob(0, "seed of initial weights, order, dropout and augmentation", low=0,
+                     problem="bookkeeping")
     epochs: int | None = knob(None, "passes over the train set", low=1, high=1_000_000, problem="train fit")
     minutes: float | None = knob(None, "time to spend; resolved into steps before the first", above=0,
-                                 problem="train fit")
-    steps: int | None = knob(None, "number of steps; written by the run when minutes are given", low=1)
-    batch_size: int | None = knob(None, "examples per step", low=1, high=65_536, scale="log", problem="train fit")
+                                 problem="train fit", high=1e5)
+    steps: int | None = knob(None, "number of steps; written by the run when minutes are given", low=1,
+                             high=1_000_000_000, problem="train fit")
+    batch_size: int | None = knob(None, "examples per step; sets the speed, and is no knob for dev error once the rate "
+                                  "is tuned anew", low=1, high=65_536, scale="log", problem="speed")
     micro_batch_size: int | None = knob(None, "examples at once in memory; gradients add up to the batch", low=1,
-                                        scale="log", problem="speed")
+                                        scale="log", problem="speed", high=65_536)
     optimizer: str = knob("adamw", "how gradients move the weights: `orthogon list optimizers`", problem="train fit")
     lr: float | None = knob(None, "learning rate at its highest", above=0, high=100, scale="log",
                             problem="train fit", live=True)
@@ -175,7 +194,7 @@ class TrainSettings(Section):
     beta2: float | None = knob(None, "decay of the mean square of gradients; left out: 0.999 of Adam's kin and "
                                "RMSprop, 0.9 of Adadelta", above=0, high=0.999999, problem="train fit")
     epsilon: float | None = knob(None, "added to the denominator of adaptive optimizers; left out: 1e-8, of Adadelta "
-                                 "1e-6, of Adagrad 1e-10", above=0, scale="log")
+                                 "1e-6, of Adagrad 1e-10", above=0, scale="log", high=1, problem="train fit")
     backstitch: float = knob(0.0, "before each step a step back by this share of it, on the same batch; 0.3 is usual, "
                              "0 = none", low=0, high=10, problem="dev fit")
     weight_decay: float = knob(0.01, "decay of weights, not of biases and norms; beside the gradient in adamw and "
@@ -186,7 +205,7 @@ class TrainSettings(Section):
     l2: float = knob(0.0, "penalty on half the sum of squared weights, added to the loss; not of biases and norms",
                      low=0, high=10, scale="log", problem="dev fit", live=True)
     max_norm: float | None = knob(None, "largest norm of the weights into each unit; 4 or 5 is usual with dropout",
-                                  above=0, scale="log", problem="dev fit", live=True)
+                                  above=0, scale="log", problem="dev fit", live=True, high=1000)
     parameter_rules: list[ParameterRule] = knob([], "patterns of parameter names with rate and decay of their own",
                                                 problem="train fit")
     schedule: str = knob("one_cycle", "how the rate changes: `orthogon list schedules`", problem="train fit")
@@ -194,18 +213,18 @@ class TrainSettings(Section):
                                 "0 of the others", low=0, high=0.9, problem="train fit")
     schedule_factor: float | None = knob(None, "what step and plateau multiply the rate by (left out: 0.1), and "
                                          "exponential each epoch (0.95); the decay of inverse_time (1), the k of root "
-                                         "(1)", above=0, problem="train fit")
+                                         "(1)", above=0, problem="train fit", high=1000)
     schedule_epochs: int = knob(10, "epochs between the drops of step and the growths of the batch; patience of "
-                                "plateau", low=1, problem="train fit")
+                                "plateau", low=1, problem="train fit", high=1_000_000)
     schedule_table: dict[int, float] = knob({}, "of manual: epoch, from 1 -> what the rate is multiplied by from then "
                                             "on, e.g. {5: 0.3, 8: 0.1}", problem="train fit")
     batch_growth: float = knob(1.0, "what the batch is multiplied by every schedule_epochs epochs, instead of lowering "
                                "the rate; 5 is usual, with the constant schedule", low=1, high=1000,
                                problem="train fit")
     clip_norm: float | None = knob(None, "largest norm of the whole gradient", above=0, scale="log",
-                                   problem="train fit", live=True)
+                                   problem="train fit", live=True, high=1e6)
     clip_value: float | None = knob(None, "largest size of each component of the gradient", above=0, scale="log",
-                                    problem="train fit", live=True)
+                                    problem="train fit", live=True, high=1e6)
     ema: float = knob(0.0, "decay of an average of the weights that is used in evaluation; 0 = none", low=0,
                       high=0.99999, problem="dev fit")
     augment: list[Literal["flip", "shift", "rotate", "scale", "shear"]] = knob(
@@ -216,7 +235,7 @@ class TrainSettings(Section):
     augment_border: Literal["black", "edge"] = knob("black", "what a moved or turned picture shows beyond its edge",
                                                     problem="dev fit")
     early_stopping: int | None = knob(None, "stop after so many epochs without a better dev score", low=1,
-                                      problem=("train fit", "dev fit"))
+                                      problem=("train fit", "dev fit"), high=1_000_000)
     keep_best: bool = knob(False, "end with the weights of the best epoch on dev, not the last",
                            problem=("train fit", "dev fit"))
     sync_batch_norm: bool = knob(False, "batch statistics over all ranks", problem="train fit")
@@ -233,11 +252,15 @@ class TrainSettings(Section):
     threads: int | None = knob(None, "CPU threads; left out: by hardware and model size", low=1, high=1024,
                                problem="speed")
     deterministic: bool = knob(False, "bit-identical also on a GPU, at some cost", problem="speed")
-    checkpoint_steps: int | None = knob(None, "steps between checkpoints; left out: about every minute", low=1)
-    evaluate_every: int = knob(1, "epochs between looks at dev", low=1)
-    health: bool = knob(True, "record gradients, updates and activations of each layer at a few steps")
-    preflight: bool = knob(True, "look for mistakes before the first step, in 5 % of the planned time and 5 s at most")
-    refit: bool = knob(False, "after evaluation train once more on all parts but test, and ship that")
+    checkpoint_steps: int | None = knob(None, "steps between checkpoints; left out: about every minute", low=1,
+                                        high=1_000_000_000, problem="bookkeeping")
+    evaluate_every: int = knob(1, "epochs between looks at dev", low=1, high=1_000_000, problem="bookkeeping")
+    health: bool = knob(True, "record gradients, updates and activations of each layer at a few steps",
+                        problem="bookkeeping")
+    preflight: bool = knob(True, "look for mistakes before the first step, in 5 % of the planned time and 5 s at most",
+                           problem="bookkeeping")
+    refit: bool = knob(False, "after evaluation train once more on all parts but test, and ship that",
+                       problem="dev fit")
 
 
 class Recipe(Section):

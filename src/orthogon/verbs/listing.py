@@ -42,6 +42,17 @@ METRICS = {
 against the tasks."""
 
 
+PROBLEMS = {
+    "train fit": "the train set is not fitted well enough (bias)",
+    "dev fit": "new examples fare worse than those learnt (variance)",
+    "test fit": "test fares worse than dev: dev was overfitted",
+    "real world": "good on test, bad in use: change the dev set, the metric or the loss",
+    "speed": "time and memory; no problem of fit",
+    "description": "what the data and the task are; not turned for a better score",
+    "bookkeeping": "seeds, records and looks; not turned for a better score",
+}
+"""What knobs are turned for, in the order in which problems are solved; a test holds it against the recipe's own."""
+
 ASIDE = ("path", "bytes", "address", "citation")
 """In `to_dict`, but not in the table."""
 
@@ -92,12 +103,49 @@ class Listing:
         return [name for name in names if any(_cell(row[name]) for row in self.rows)]
 
 
-def list_names(what: str = "models", *, root: str | Path = "runs") -> Listing:
+@dataclass(frozen=True)
+class Knobs(Listing):
+    """The knobs, grouped by the problem that each is turned for (row 14.01)."""
+
+    def __str__(self) -> str:
+        from orthogon.draw.tables import text_table
+
+        parts = []
+        for problem, meaning in PROBLEMS.items():
+            group = [row for row in self.rows if row["problem"].split(", ")[0] == problem]
+            if group:
+                cells = [[" ".join(filter(None, [row["key"], row["of"]])), _cell(row["default"]), row["bounds"],
+                          f"{row['line']}{_coupled(row['problem'])}"] for row in group]
+                table = text_table(["", "default", "bounds", ""], cells, align="llll")
+                parts.append(f"{problem.upper()}: {meaning}\n{table}")
+        return "\n\n".join(parts) or "no knobs"
+
+
+def _coupled(problem: str) -> str:
+    """In words, where a knob cannot be turned for one problem alone."""
+    several = problem.split(", ")
+    return f" [touches {len(several)} problems at once: {' and '.join(several)}]" if len(several) > 1 else ""
+
+
+def list_names(what: str = "models", *, root: str | Path = "runs", problem: str | None = None) -> Listing:
     """What there is of "models", "tasks", "data", "runs", "optimizers", "schedules", "knobs" or "metrics".
 
-    root: the folder of the runs. OrthogonError, naming the nearest, for anything else.
+    root: the folder of the runs. problem: of knobs only, those that are turned for it ("dev fit").
+    OrthogonError, naming the nearest, for anything else.
     """
-    return Listing(what, tuple(rows(what, root)))
+    found = rows(what, root)
+    if problem is None:
+        return (Knobs if what == "knobs" else Listing)(what, tuple(found))
+    if what != "knobs":
+        raise OrthogonError(f"a problem chooses among knobs, not among {what}",
+                            remedy=f"orthogon list knobs --problem {problem!r}")
+    if problem not in PROBLEMS:
+        raise OrthogonError(f"there is no problem {problem!r}", remedy=nearest(problem, list(PROBLEMS)))
+    chosen = [(row, row["problem"].split(", ")) for row in found]
+    return Knobs(what, tuple(
+        {**row, "problem": ", ".join(sorted(problems, key=lambda each: each != problem))}
+        for row, problems in chosen if problem in problems
+    ))
 
 
 def rows(what: str, root: str | Path = "runs") -> list[dict[str, Any]]:
@@ -132,7 +180,13 @@ def _data_rows() -> list[dict[str, Any]]:
 def _knob_rows() -> list[dict[str, Any]]:
     from orthogon.train.recipe import flat_fields
 
-    return [_knob_row(key, field) for key, field in flat_fields()]
+    return [_knob_row(key, field) for key, field in flat_fields()] + [
+        {"key": f"model.options.{option.name}", "of": entry.name, "default": _plain(option.default),
+         "type": type(option.default).__name__ if option.default is not None else "", "bounds": _bounds(
+             {name: value for name, value in (("ge", option.low), ("le", option.high)) if value is not None}),
+         "scale": "log" if option.scale == "log" else "", "problem": option.problem, "live": "", "line": option.line}
+        for entry in registry.models for option in entry.options
+    ]
 
 
 def _knob_row(key: str, field: Any) -> dict[str, Any]:
@@ -141,11 +195,15 @@ def _knob_row(key: str, field: Any) -> dict[str, Any]:
     bounds = {name: value for name, value in marks if value is not None}
     default = field.get_default(call_default_factory=True)
     return {
-        "key": key, "default": "" if default is None else default, "type": _type_name(field.annotation),
+        "key": key, "of": "", "default": _plain(default), "type": _type_name(field.annotation),
         "bounds": _bounds(bounds), "scale": "log" if extra.get("scale") == "log" else "",
-        "problem": ", ".join(name for name in extra.get("problem", []) if name != "none"),
+        "problem": ", ".join(extra["problem"]),
         "live": "live" if extra.get("live") else "", "line": field.description,
     }
+
+
+def _plain(default: Any) -> Any:
+    return "" if default is None else list(default) if isinstance(default, tuple) else default
 
 
 def _bounds(bounds: dict[str, float]) -> str:
