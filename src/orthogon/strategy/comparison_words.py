@@ -46,7 +46,7 @@ def cells(found: Comparison) -> tuple[list[str], list[list[str]]]:
         "over seeds": [_range(x) for x in lines],
         "gain, points" if rate else "gain": [_gain(x) for x in lines],
         "put right, broken": ["" if x.put_right is None else f"{x.put_right:,}, {x.broken:,}" for x in lines],
-        "p": [_p(x) for x in lines],
+        "p, Holm" if len(found.others) > 1 else "p": [_p(x) for x in lines],
         f"against {found.reference.name}": ["" if x.standing == "reference" else x.standing for x in lines],
         "seconds": ["" if x.seconds is None else f"{x.seconds:.1f}" for x in lines],
         "parameters": [_amount(x.parameters) for x in lines],

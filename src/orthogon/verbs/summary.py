@@ -198,6 +198,7 @@ def _recipe(model: Any, data: Any, target: str | None, options: Mapping[str, Any
         except RunError:
             registry.models.entry(str(model))  # says which models there are
     if run is not None:
+        run.refuse_foreign("There are no layers to show")
         return compose(data, recipe=run.recipe(), target=target, options=chosen)[0]
     return compose(data, model=str(model) if isinstance(model, Path) else model, target=target, options=chosen)[0]
 
