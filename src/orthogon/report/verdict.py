@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from math import isfinite
 from typing import Any
 
@@ -10,9 +9,10 @@ from orthogon import stats
 from orthogon.draw.figures import dots
 from orthogon.draw.page import Page
 from orthogon.draw.tables import html_table
-from orthogon.report.view import View
-from orthogon.report.words import difference, first_upper, interval_cell, told, written
+from orthogon.report.view import View, estimate
+from orthogon.report.words import difference, first_upper, interval_cell, points, told, written
 from orthogon.stats.estimate import Estimate
+from orthogon.strategy.resolution import rounded
 
 FEWEST = 6
 TOO_FAR = 2.5
@@ -134,10 +134,11 @@ def best_baseline(view: View) -> tuple[str, Estimate] | None:
 
 
 def ladder(page: Page, view: View) -> None:
-    """Baseline, train, train-dev, dev and test as dots with intervals, and the gaps between them."""
-    rungs = [(split, found) for split, of in view.splits.items() if (found := view.main_estimate(of)) is not None]
-    if not rungs:
+    """Baseline, human, train, train-dev, dev and test as dots with intervals, and the gaps between them."""
+    splits = [(split, found) for split, of in view.splits.items() if (found := view.main_estimate(of)) is not None]
+    if not splits:
         return
+    rungs = [*_human(view), *splits]
     bases = [(name, found) for name, of in view.baselines.items()
              if (found := view.main_estimate(of.get(view.main or "") or {})) is not None]
     shown, far = _in_sight(bases, rungs)
@@ -153,13 +154,13 @@ def ladder(page: Page, view: View) -> None:
                x_label=f"{view.main_title}, %" if view.rate else view.main_title)
     page.section("The ladder", note="What is lost from one rung to the next says where to look.")
     page.figure(svg, caption, html_table(["", view.main_title, "n"], rows, align="lrr"))
-    gaps = _gaps(view, rungs)
-    if gaps:
-        table = html_table(["step", "points", "what it is"],
-                           [[step, interval_cell(gap), STEPS.get(step, "")] for step, gap in gaps], align="lrl")
-        page.figure(dots(gaps, title="gaps between the rungs", x_label="gap, points"),
-                    "What each step costs, in points of error. An interval that holds 0: nothing that these examples "
-                    "could show.", table)
+    _gaps(page, view)
+
+
+def _human(view: View) -> list[tuple[str, Estimate]]:
+    """What people reach, or the goal, in the unit of the ladder."""
+    return [(rung["name"], found) for rung in view.diagnosis.get("rungs") or []
+            if rung["name"].startswith(("human", "goal")) and (found := estimate(rung["estimate"])) is not None]
 
 
 def _in_sight(bases: list[tuple[str, Estimate]], rungs: list[tuple[str, Estimate]]
@@ -179,21 +180,37 @@ def _in_sight(bases: list[tuple[str, Estimate]], rungs: list[tuple[str, Estimate
     return [item for item in bases if item[0] in near], [name for name, _ in bases if name not in near]
 
 
-STEPS = {
-    "train → train-dev": "what unseen examples of the same kind cost",
-    "train → dev": "what unseen examples cost",
-    "train-dev → dev": "what the other distribution costs",
-    "dev → test": "what choosing by dev flattered, or chance",
-}
+def _gaps(page: Page, view: View) -> None:
+    """The gaps of the diagnosis: how large each is, and whether that is decided."""
+    gaps = view.diagnosis.get("gaps") or []
+    known = [(gap, found) for gap in gaps if (found := estimate(gap.get("estimate"))) is not None]
+    if not known:
+        return
+    in_points = all(found.unit == "rate" for _, found in known)
+    tolerance = float(view.diagnosis.get("tolerance") or 0.0)
+    shown = f"{points(tolerance, False)} points" if in_points else f"{tolerance:.3g}"
+    sizes = {gap["name"]: _in_points(found) if in_points else found for gap, found in known}
+    rows = [[gap["name"], gap["line"], interval_cell(sizes.get(gap["name"])), gap["state"], _remark(gap)]
+            for gap in gaps]
+    table = html_table(["gap", "", "points" if in_points else view.main_title, "state", ""], rows, align="llrll")
+    page.figure(
+        dots(list(sizes.items()), title="gaps between the rungs", percent=False,
+             x_label="gap, points" if in_points else "gap", highlight=[str(view.diagnosis.get("act") or "")]),
+        f"What each step costs. Present: surely above {shown}, which are tolerated; negligible: surely below; "
+        "undecided: the interval holds both.",
+    )
+    page.html(table)
 
 
-def _gaps(view: View, rungs: list[tuple[str, Estimate]]) -> list[tuple[str, Estimate]]:
-    """Differences of error between neighboring rungs in points, with Newcombe's interval; none over groups or means."""
-    if not (view.shows_error and all(_plain_rate(found) for _, found in rungs)):
-        return []
-    found = []
-    for (left, a), (right, b) in pairwise(rungs):
-        ends = stats.newcombe(a.value * a.n, a.n, b.value * b.n, b.n)
-        gap, low, high = (round(100 * float(end), 1) + 0.0 for end in ends)
-        found.append((f"{left} → {right}", Estimate(gap, low, high, a.n + b.n, "Newcombe")))
-    return found
+def _remark(gap: dict[str, Any]) -> str:
+    """What would decide it, or why nothing can be said."""
+    parts = [str(gap.get("reason") or "")]
+    if gap.get("needed"):
+        where = " and ".join(gap.get("grow") or ["dev"])
+        parts.append(f"about {rounded(gap['needed']):,} more in {where} would decide it")
+    return "; ".join(part for part in parts if part)
+
+
+def _in_points(found: Estimate) -> Estimate:
+    value, low, high = (round(100 * x, 1) + 0.0 for x in (found.value, found.low, found.high))
+    return Estimate(value, low, high, found.n, found.method)

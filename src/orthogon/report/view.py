@@ -38,6 +38,15 @@ class View:
     def metrics(self) -> list[dict[str, Any]]:
         return self.run.metrics()
 
+    @cached_property
+    def evidence(self) -> dict[str, dict[str, Any]]:
+        """What inquiries into the run found: "diagnosis", "probes", "learning-curve", …"""
+        return self.run.evidence()
+
+    @property
+    def diagnosis(self) -> dict[str, Any]:
+        return self.evidence.get("diagnosis") or {}
+
     @property
     def health(self) -> list[dict[str, Any]]:
         """The health records of the run."""
