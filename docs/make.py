@@ -1,4 +1,4 @@
-"""Writes docs/coverage.md and docs/syllabus.md from docs/coverage.yaml, and docs/equations.md: `make docs`."""
+"""Writes coverage.md and syllabus.md from coverage.yaml, and equations.md and intervals.md: `make docs`."""
 
 from __future__ import annotations
 
@@ -132,6 +132,8 @@ if __name__ == "__main__":
         path.write_text(text, encoding="utf-8")
         print(path)
 
-    from equations_page import write  # apart from `pages`, since what it writes is measured
+    import equations_page  # these two apart from `pages`, since what they write is measured
+    import intervals_page
 
-    print(write())
+    print(equations_page.write())
+    print(intervals_page.write())

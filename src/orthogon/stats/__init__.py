@@ -1,4 +1,4 @@
-"""Estimates, intervals, paired comparisons, bootstrap and sample sizes."""
+"""Estimates with intervals, comparisons, gaps, choices among many, calibration, sample sizes: NumPy in, numbers out."""
 
 from orthogon.stats.bbc import CorrectedChoice, bias_corrected_choice
 from orthogon.stats.bootstrap import bootstrap, bootstrap_mean, bootstrap_moments, estimate_score
@@ -24,6 +24,7 @@ from orthogon.stats.confusion import (
     recall,
     weighted_f1,
 )
+from orthogon.stats.coverage import difference_coverage, paired_coverage, rate_coverage
 from orthogon.stats.estimate import Estimate
 from orthogon.stats.intervals import newcombe, rate, wilson
 from orthogon.stats.multiple import benjamini_hochberg, bonferroni, holm
@@ -68,6 +69,7 @@ __all__ = [
     "confusion_counts",
     "cross_entropies",
     "detectable_difference",
+    "difference_coverage",
     "estimate_score",
     "examples_needed",
     "examples_needed_paired",
@@ -84,8 +86,10 @@ __all__ = [
     "metric_draws",
     "murphy_split",
     "newcombe",
+    "paired_coverage",
     "precision",
     "rate",
+    "rate_coverage",
     "recall",
     "reliability",
     "reliability_bins",
