@@ -66,7 +66,7 @@ def read_predictions(
 
 
 def examples_of(run: Run) -> Dataset:
-    """What the table told of the examples: targets, pictures and texts, each part that was measured."""
+    """What the table told of the examples of each part that was measured: targets, pictures, texts, groups, sources."""
     parts = [run.rows(name) for name, document in run.evaluations().items() if name == document["split"]]
     ids = np.concatenate([rows.ids for rows in parts])
     joined = {name: np.concatenate([rows[name] for rows in parts])
@@ -81,7 +81,10 @@ def examples_of(run: Run) -> Dataset:
     target = joined["target"]
     columns["target"] = CategoryColumn(target, classes) if classes else NumberColumn(target)
     part = np.concatenate([np.full(len(rows), rows.split) for rows in parts])
-    return Dataset(run.name, columns, "target", ids, part=part)
+    group, source = (np.concatenate([getattr(rows, name) for rows in parts])
+                     if all(getattr(rows, name) is not None for rows in parts) else None
+                     for name in ("group", "source"))
+    return Dataset(run.name, columns, "target", ids, group=group, source=source, part=part)
 
 
 class _Reading:
