@@ -26,7 +26,7 @@ def picture_statistics(pixels: NDArray[np.uint8]) -> dict[str, Floats]:
         "contrast": grey.std(axis=(1, 2)),
         "sharpness": (np.abs(down).mean(axis=(1, 2)) + np.abs(across).mean(axis=(1, 2))) / 2,
         **_object(grey),
-        "direction of edges": _edge_direction(down[:, :, :-1], across[:, :-1, :]),
+        "direction of edges": _edge_direction(grey),
     }
     if pixels.shape[1] == 3:
         top, bottom = shown.max(axis=1), shown.min(axis=1)
@@ -57,7 +57,8 @@ def _object(grey: Floats) -> dict[str, Floats]:
     }
 
 
-def _edge_direction(down: Floats, across: Floats) -> Floats:
-    """Of the edges, which run square to the steps between pixels: the axis of the structure tensor."""
+def _edge_direction(grey: Floats) -> Floats:
+    """Of the edges, which run square to the slope of the grey values: the axis of the structure tensor."""
+    down, across = np.gradient(grey, axis=(1, 2))
     xx, yy, xy = ((a * b).sum(axis=(1, 2)) for a, b in ((across, across), (down, down), (across, down)))
     return np.degrees(0.5 * np.arctan2(2 * xy, yy - xx))

@@ -9,7 +9,7 @@ warning is given where they are few (rows 11.09, 11.10).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -154,18 +154,18 @@ def synthesize(data: Dataset, sources: Dataset, mix: Mix, *, copies: int = 1, se
     if made.shape != clean.shape:
         raise DataError(f"the mix gives {made.shape} for {clean.shape}", where=data.name,
                         remedy="Let it give one example for each, of the same shape.")
-    taken, source_ids = data.take(rows), sources.ids[drawn]
-    copy = np.arange(len(rows)) % copies
-    column = data.columns[name]
-    mixed = ImageColumn(made) if isinstance(column, ImageColumn) else NumberColumn(made, getattr(column, "names", ()))
+    clean_ids, source_ids = data.ids[rows], sources.ids[drawn]
+    mixed = ImageColumn(made) if isinstance(data.columns[name], ImageColumn) else NumberColumn(made, _names(data, name))
+    columns = {each: column.take(rows) for each, column in data.columns.items() if each != name}
     warning = few_sources(source_ids, data.name)
-    result = replace(
-        taken, columns={**taken.columns, name: mixed}, source=np.full(len(rows), "synthetic"),
-        ids=np.array([f"{each}~{number + 1}" for each, number in zip(taken.ids, copy)]), part=None, target_source=None,
-        group=taken.ids if data.group is None else taken.group, origin="",
-        findings=(*taken.findings, *([warning] if warning else [])),
+    result = Dataset(
+        data.name, {each: mixed if each == name else columns[each] for each in data.columns}, data.target,
+        np.array([f"{each}~{number}" for each, number in zip(clean_ids, 1 + np.arange(len(rows)) % copies)]),
+        group=clean_ids if data.group is None else data.group[rows], source=np.full(len(rows), "synthetic"),
+        weight=None if data.weight is None else data.weight[rows], card=data.card,
+        findings=(*data.findings, *([warning] if warning else [])),
     )
-    return Synthesized(result, taken.ids, source_ids)
+    return Synthesized(result, clean_ids, source_ids)
 
 
 def _in_turn(count: int, sources: int, random: np.random.Generator) -> NDArray[np.int64]:
@@ -189,3 +189,8 @@ def _signal_name(data: Dataset) -> str:
 def _values(data: Dataset, name: str) -> NDArray:
     column = data.columns[name]
     return np.asarray(column.pixels if isinstance(column, ImageColumn) else column.values)  # type: ignore[attr-defined]
+
+
+def _names(data: Dataset, name: str) -> tuple[str, ...]:
+    column = data.columns[name]
+    return column.names if isinstance(column, NumberColumn) else ()

@@ -123,9 +123,9 @@ class Mended:
         if not self.bounded:
             return "no temperature: dev holds no mistake (or nothing else) that would say how sure it may be"
         over = (100 * self.before.over.value, 100 * self.after.over.value)
-        worth = "helps" if self.gain.low > 0 else "harms" if self.gain.high < 0 else "changes nothing that these show"
+        worth = "helps" if self.gain.low > 0 else "harms" if self.gain.high < 0 else "changes nothing these show"
         loss = (self.before.cross_entropy.value, self.after.cross_entropy.value)
-        return (f"temperature {self.temperature:.2f} {worth}: on {self.on}, stated minus right goes from {over[0]:+.1f} "
+        return (f"temperature {self.temperature:.2f} {worth}: on {self.on}, stated minus right from {over[0]:+.1f} "
                 f"to {over[1]:+.1f} points, cross-entropy from {loss[0]:.4f} to {loss[1]:.4f}")
 
     def to_dict(self) -> dict[str, Any]:

@@ -193,11 +193,11 @@ def mismatch(
                         where="mismatch", remedy="Give dev a larger share.")
     if not found:
         raise DataError("the inputs have no feature that can be compared", where="mismatch")
-    score = _held_out_scores(_boosted_trees(found), _matrix(found), second)
+    score = held_out_scores(_boosted_trees(found), _matrix(found), second)
     together = {"all features, boosted trees": roc_auc(score, second)}
     if embedding is not None:
-        linear = _held_out_scores(_linear(), np.asarray(embedding, np.float64), second)
-        together["the network's last features, linear"] = roc_auc(linear, second)
+        scores = held_out_scores(linear(), np.asarray(embedding, np.float64), second)
+        together["the network's last features, linear"] = roc_auc(scores, second)
     compared = found if label is None else {**found, LABEL: label}
     return Mismatch(*names, sizes, feature_differences(compared, second), together, score)
 
@@ -222,7 +222,8 @@ def _boosted_trees(found: Features) -> Any:
                                           random_state=SEED)
 
 
-def _linear() -> Any:
+def linear() -> Any:
+    """Logistic regression on standardized features, with ten times the usual penalty: they may be many."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -230,7 +231,7 @@ def _linear() -> Any:
     return make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
 
 
-def _held_out_scores(classifier: Any, matrix: NDArray, second: Bools) -> NDArray[np.float64]:
+def held_out_scores(classifier: Any, matrix: NDArray, second: Bools) -> NDArray[np.float64]:
     """How much each example looks like the second set, as its rank among those held out with it, 0 to 1.
 
     Ranks, since the scores of different classifiers are not comparable: pooled as they are, the area lies below chance
