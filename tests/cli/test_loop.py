@@ -180,3 +180,22 @@ def test_a_folder_without_pictures(place):
     done = invoke("train", "empty")
     assert done.exit_code == 2
     assert "picture" in done.stderr
+
+
+def test_diagnose_says_the_verdict_as_text_and_as_json(place):
+    text = invoke("diagnose", "shop-1", "--human", "1/40")
+    assert text.exit_code == 0, text.output
+    for piece in ("baseline, on dev", "1 wrong of 40", "human to train", "dev overfitting", "is tolerated"):
+        assert piece in text.stdout
+    found = json.loads(invoke("diagnose", "shop-1", "--goal", "accuracy=0.9", "--tolerance", "3", "--json").stdout)
+    assert found["tolerance"] == pytest.approx(0.03)
+    assert found["reference"]["kind"] == "goal"
+    assert {gap["name"] for gap in found["gaps"]} == {"bias", "variance", "mismatch", "dev overfitting"}
+    assert json.loads(Path("runs/shop-1/evidence/diagnosis.json").read_text())["sentence"] == found["sentence"]
+
+
+def test_a_bare_number_is_no_human_level(place):
+    refused = invoke("diagnose", "shop-1", "--human", "0.98")
+    assert refused.exit_code == 2
+    assert "on how many examples it was measured" in refused.stderr
+    assert "6/300 for 6 wrong of 300" in refused.stderr

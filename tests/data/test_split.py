@@ -361,3 +361,14 @@ def test_without_a_target_rows_are_shuffled() -> None:
 def test_too_few_examples_are_refused() -> None:
     with pytest.raises(DataError, match="2 examples are too few"):
         split(table([0, 1]))
+
+
+def test_whether_dev_is_drawn_from_where_train_is_stands_in_the_passport() -> None:
+    labels = np.arange(200) % 2
+    part = np.where(np.arange(200) < 100, "train", "test")
+    source = np.where(np.arange(200) < 120, "web", "phone")
+    known = {"drawn": split(table(labels)), "test given": split(table(labels, part=part)),
+             "dev given": split(table(labels, part=np.where(part == "test", "dev", part))),
+             "elsewhere": split(table(labels, source=source), target_source="phone")}
+    assert {name: passport.method["dev_like_train"] for name, passport in known.items()} == {
+        "drawn": True, "test given": True, "dev given": None, "elsewhere": False}

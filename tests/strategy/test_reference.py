@@ -25,7 +25,8 @@ def test_k_of_n_counts_wrong_answers_and_has_wilsons_interval():
 
 @pytest.mark.parametrize(("text", "metric", "error"), [
     ("accuracy=0.98", "accuracy", 0.02), ("error=0.02", "accuracy", 0.02), ("accuracy = 0.98", "error", 0.02),
-    ("macro_f1=0.9", "macro_f1", 0.1), ("rmse=2.5", "rmse", 2.5), ("r2=0.75", "r2", 0.25), ("accuracy=1", "accuracy", 0),
+    ("macro_f1=0.9", "macro_f1", 0.1), ("rmse=2.5", "rmse", 2.5), ("r2=0.75", "r2", 0.25),
+    ("accuracy=1", "accuracy", 0),
 ])
 def test_a_value_becomes_an_error_and_is_taken_as_exact(text, metric, error):
     found = parse_reference("human", text, METRICS[metric])

@@ -77,8 +77,16 @@ def split(
         "target_train": target_train, "folds": folds, "time_column": chooser.time_column,
         "asked": {name: size for name, size in asked.items() if size is not None},
         "moved": {name: size for name, size in (("dev", move_dev), ("reserve", move_reserve)) if size},
+        "dev_like_train": _dev_like_train(data, by, target_source),
     }
     return Passport.of(data, parts, seed=seed, method=method, sentences=sentences, folds=in_folds)
+
+
+def _dev_like_train(data: Dataset, by: str, target_source: str | None) -> bool | None:
+    """Whether dev is drawn from where train is; None where it is not known: dev came with the data, or is later."""
+    if target_source is not None:
+        return False
+    return None if by == "time" or (data.part is not None and "dev" in data.part) else True
 
 
 def _check_options(

@@ -132,7 +132,8 @@ def _nothing(found: Diagnosis) -> str:
 
 
 def _unsure(found: Diagnosis) -> str:
-    undecided = [gap for gap in found.gaps if gap.state == "undecided" and gap.estimate]
+    undecided = [gap for gap in found.gaps if gap.state == "undecided" and gap.estimate
+                 and (gap.probability_small or 0) < SURE]
     if undecided:
         said = ", ".join(f"{title(found, gap)} {spoken(gap.estimate)}" for gap in undecided if gap.estimate)
         return f"Not enough evidence: {said}. Cheapest next step: {_cheapest(found, undecided)}."

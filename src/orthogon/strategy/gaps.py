@@ -85,9 +85,9 @@ def measured(levels: Levels, sums: Mapping[str, Sum | Gap], tolerance: float) ->
     """The gaps with their states, all judged by the same draws."""
     draws = {name: level.draws for name, level in levels.items()}
     drawn = {name: each.of(draws) for name, each in sums.items() if isinstance(each, Sum)}
-    evidence, wider = gap_probabilities(drawn, tolerance), gap_probabilities(drawn, 2 * tolerance)
+    evidence = gap_probabilities(drawn, tolerance)
     gaps = [each if isinstance(each, Gap) else
-            _measured(name, each, levels, evidence[name], wider[name].probability_negligible, tolerance)
+            _measured(name, each, levels, evidence[name], float(np.mean(drawn[name] < 2 * tolerance)), tolerance)
             for name, each in sums.items()]
     return [_beside_people(gap, levels, tolerance) if gap.name == "bias" else gap for gap in gaps]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import ceil, isnan
+from math import ceil, isnan, sqrt
 
 from orthogon.stats import detectable_difference
+from orthogon.stats.intervals import critical
 from orthogon.stats.sizes import growth_that_tells
 from orthogon.strategy.levels import Level
 
@@ -41,8 +42,10 @@ def least_growth(levels: Mapping[str, Level], distance: float) -> tuple[int, tup
     None where that is more than a million.
     """
     sets = {name: (level.variance, float(level.estimate.n)) for name, level in levels.items()}
+    # What is open by its draws may be just decided by the normal approximation.
+    distance = min(distance, critical(0.95) * sqrt(sum(variance / n for variance, n in sets.values())))
     choices = [(name,) for name in sets] + ([tuple(sets)] if len(sets) > 1 else [])
-    found = [(max(1, more), grow) for grow in choices
+    found = [(more, grow) for grow in choices
              if (more := growth_that_tells(distance, sets, grow=grow).more) is not None]
     more, grow = min(found, key=lambda each: each[0] * len(each[1]), default=(MOST, ()))
     return (more, grow) if more * len(grow) < MOST and grow else None

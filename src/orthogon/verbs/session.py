@@ -30,6 +30,7 @@ from orthogon.train.task import Task
 from orthogon.verbs import assess
 from orthogon.verbs.compose import IN_MEMORY
 from orthogon.verbs.console import Console, Row
+from orthogon.verbs.diagnose import diagnosed
 from orthogon.verbs.prepare import Prepared, prepare
 from orthogon.verbs.progress import progress
 from orthogon.verbs.targets import targets_of
@@ -189,7 +190,7 @@ class Session:
         splits = assess.summary(run)
         names = list(dict.fromkeys(each["baseline"] for each in comparisons))
         baseline = {name: assess.summary(run, name) for name in names}
-        said = verdict(metric, splits, comparisons, noun)
+        said = verdict(diagnosed(run, task.metrics[0], noun), comparisons)
         health = health_findings(run.metrics())
         result = {
             "run": str(run.path), "name": run.name, "task": task.name, "metric": metric,
