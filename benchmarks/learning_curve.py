@@ -67,8 +67,9 @@ def summary(name: str, worlds: list[dict[str, float]]) -> str:
     held = [sum(each["low"] - z * each["doubt"] <= each["gained"] <= each["high"] + z * each["doubt"] for each in told)
             for z in (1.96, 0.0)]
     mean = {key: 100 * np.mean([each[key] for each in told]) for key in ("gained", "value", "low", "high")}
+    foretold = f"{mean['value']:.2f} [{mean['low']:.2f}, {mean['high']:.2f}]"
     return (f"{name:8} forecasts {len(told)} of {len(worlds)}, held {held[0]} ({held[1]} were the outcome exact); "
-            f"gained {mean['gained']:.2f} points, foretold {mean['value']:.2f} [{mean['low']:.2f}, {mean['high']:.2f}]")
+            f"gained {mean['gained']:.2f} points, foretold {foretold}")
 
 
 if __name__ == "__main__":

@@ -110,7 +110,8 @@ def test_every_number_has_bounds():
     for row in list_names("knobs").rows:
         if row["type"] not in ("int", "float", "float | int") or row["key"].endswith(".seed"):
             continue
-        if row["key"].startswith("split.") and row["key"] not in ("split.target_train", "split.folds"):  # the data ends it
+        if row["key"].startswith("split.") and row["key"] not in ("split.target_train", "split.folds"):
+            # sizes: the data is their limit
             assert row["bounds"] in ("from 0", "above 0"), row["key"]
         else:
             assert " to " in row["bounds"], row["key"]

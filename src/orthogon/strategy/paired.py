@@ -96,7 +96,7 @@ def _compare_by(metric: Metric, first: Rows, second: Rows) -> PairedComparison:
     known = drawn[np.isfinite(drawn)]
     low, high = np.quantile(known, [0.025, 0.975]) if len(known) > 0.95 * REPLICATES else (np.nan, np.nan)
     tail = (min((known <= 0).sum(), (known >= 0).sum()) + 1) / (len(known) + 1)
-    worth = [rows.get("score") if rows.get("score") is not None else -rows["loss"] for rows in (first, second)]
+    worth = [rows["score"] if "score" in rows.values else -rows["loss"] for rows in (first, second)]
     better = (low > 0) if metric.higher_is_better else (high < 0)
     return PairedComparison(
         gap(np.arange(len(first))), float(low), float(high), count, int((worth[1] > worth[0]).sum()),

@@ -66,7 +66,7 @@ class Targets:
     @property
     def state(self) -> State:
         """The worst of all thresholds; "feasible" without any."""
-        return max((each.state for each in self.satisficing), key=_ORDER.index, default="feasible")
+        return _ORDER[max((_ORDER.index(each.state) for each in self.satisficing), default=0)]
 
     @property
     def sentence(self) -> str:
@@ -116,8 +116,9 @@ def better_of(candidates: Sequence[Targets]) -> int:
         return best
     open_ones = sum(each.state == "undecided" for each in candidates)
     raise DataError(
-        f"none of {len(candidates)} candidates is known to keep all thresholds ({open_ones} undecided); the nearest "
-        f"is {candidates[best].sentence}", where="task.satisfice", remedy="Measure on more examples, or ease a threshold.",
+        f"none of {len(candidates)} candidates is known to keep all thresholds ({open_ones} undecided); "
+        f"the nearest is {candidates[best].sentence}", where="task.satisfice",
+        remedy="Measure on more examples, or ease a threshold.",
     )
 
 

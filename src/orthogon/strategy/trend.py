@@ -55,7 +55,7 @@ def trend(x: ArrayLike, y: ArrayLike, confidence: float = 0.95) -> Trend:
     n(1 − r)/(1 + r) independent points, r the correlation of neighbors, corrected for its bias.
     """
     x, y = np.asarray(x, float), np.asarray(y, float)
-    slope, middle, low, high = (float(value) for value in theilslopes(y, x, confidence))
+    slope, middle, low, high = np.asarray(theilslopes(y, x, confidence), float).tolist()
     rest = y - middle - slope * x
     rest -= rest.mean()
     total = float(rest @ rest)
