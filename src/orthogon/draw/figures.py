@@ -109,6 +109,8 @@ def histogram(values: ArrayLike, *, title: str, x_label: str = "", bins: int | N
     """
     flat = np.asarray(values, float).ravel()
     finite = _not_empty(flat[np.isfinite(flat)])
+    if np.ptp(finite) <= 1e-12 * np.abs(finite).max():  # the same number but for rounding, too narrow for bins
+        finite = np.full_like(finite, finite[0])
     edges = np.histogram_bin_edges(finite, bins or min(40, _automatic_bins(finite)))
     counts, edges = np.histogram(finite, edges)
     with canvas(title, 226, left=52, top=30, bottom=40) as made:
