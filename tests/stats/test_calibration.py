@@ -72,6 +72,7 @@ def test_overstated_probabilities_leave_the_band_and_are_found():
     assert np.all(np.diff(found.true) >= 0)
     assert np.all((found.low <= found.stated + 0.05) & (found.stated - 0.05 <= found.high))
     assert found.to_dict()["n"] == 3000
+    assert reliability(np.linspace(0, 1, 30_000), np.arange(30_000) % 2).p_value == pytest.approx(1 / 201)
     wide = reliability(*calibrated(1, 3000), replicates=200, confidence=0.5)
     assert np.mean(wide.high - wide.low) < 0.5 * np.mean(found.high - found.low)
 

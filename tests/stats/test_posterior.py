@@ -4,7 +4,7 @@ from scipy import stats as scipy_stats
 from scipy.integrate import quad
 
 from orthogon.errors import DataError
-from orthogon.stats import beta_draws, gap_probabilities, metric_draws, resampled_rows
+from orthogon.stats import beta_draws, gap_probabilities, metric_draws
 
 
 @pytest.mark.parametrize(("wrong", "n"), [(0, 40), (7, 100), (100, 100), (0, 0)])
@@ -75,11 +75,3 @@ def test_draws_of_a_metric_spread_as_the_theory_of_the_mean_says(groups):
     assert drawn.shape == (8000,)
     assert drawn.mean() == pytest.approx(values.mean(), abs=0.02)
     assert drawn.std() == pytest.approx(units.std() / np.sqrt(len(units)), rel=0.04)
-
-
-@pytest.mark.parametrize("groups", [None, np.arange(60) % 7])
-def test_resampled_rows_give_the_draws_of_the_weights(groups):
-    values = np.random.default_rng(1).exponential(size=60)
-    by_weight = metric_draws(lambda w: w @ values / w.sum(1), 60, groups=groups, draws=50, seed=4)
-    by_row = [values[rows].mean() for rows in resampled_rows(60, groups=groups, draws=50, seed=4)]
-    assert by_row == pytest.approx(by_weight)

@@ -29,7 +29,7 @@ from orthogon.stats.estimate import Estimate
 from orthogon.stats.intervals import newcombe, rate, wilson
 from orthogon.stats.multiple import benjamini_hochberg, bonferroni, holm
 from orthogon.stats.paired import PairedComparison, compare_paired, compare_paired_values, mcnemar_exact, tango
-from orthogon.stats.posterior import GapEvidence, beta_draws, gap_probabilities, metric_draws, resampled_rows
+from orthogon.stats.posterior import GapEvidence, beta_draws, gap_probabilities, metric_draws
 from orthogon.stats.roc import compare_roc_auc, roc_auc
 from orthogon.stats.sizes import (
     Growth,
@@ -93,7 +93,6 @@ __all__ = [
     "recall",
     "reliability",
     "reliability_bins",
-    "resampled_rows",
     "roc_auc",
     "tango",
     "weighted_f1",

@@ -20,7 +20,7 @@ from orthogon.stats.intervals import rate
 
 Floats = NDArray[np.float64]
 POINTS = 200
-DRAWS = 20_000_000
+DRAWS = 5_000_000
 ROUNDING = 1e-6  # by which a probability in single precision may miss [0, 1]
 
 
@@ -82,7 +82,7 @@ def reliability(
 ) -> Reliability:
     """The reliability curve of n stated probabilities and whether each came true (0/1), with its band.
 
-    replicates: outcomes drawn from the stated probabilities, which are kept; beyond 20,000 distinct ones fewer, at
+    replicates: outcomes drawn from the stated probabilities, which are kept; beyond 5,000 distinct ones fewer, at
                 least 200. Examples are taken to be independent of one another.
     Raises DataError on empty input, probabilities outside [0, 1] and outcomes other than 0 and 1.
     Source: Dimitriadis, Gneiting & Jordan (2021), "Stable reliability diagrams for probabilistic classifiers", PNAS

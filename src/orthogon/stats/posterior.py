@@ -6,7 +6,7 @@ together which is present, which is negligible, and which is the largest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 from orthogon.errors import DataError
 from orthogon.stats.bootstrap import replicates_of
 from orthogon.stats.intervals import group_codes
-from orthogon.stats.resample import resample_counts
 
 Floats = NDArray[np.float64]
 
@@ -71,19 +70,6 @@ def metric_draws(
     """
     codes = None if groups is None else group_codes(groups, n)
     return replicates_of(statistic, n, codes, draws, seed)
-
-
-def resampled_rows(
-    n: int, *, groups: ArrayLike | None = None, draws: int = 2000, seed: int = 0
-) -> Iterator[NDArray[np.int64]]:
-    """The rows of each bootstrap draw, for a metric that takes rows and no weights; the draws of `metric_draws`.
-
-    Yields `draws` ascending arrays of row numbers: n of them each, or those of as many groups as there are.
-    """
-    codes = np.arange(n) if groups is None else group_codes(groups, n)
-    rows = np.arange(n)
-    for chunk in resample_counts(int(codes.max()) + 1, draws, seed):
-        yield from (np.repeat(rows, counts.astype(np.int64)[codes]) for counts in chunk)
 
 
 def gap_probabilities(gaps: Mapping[str, ArrayLike], tolerance: float) -> dict[str, GapEvidence]:
