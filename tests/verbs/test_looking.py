@@ -195,3 +195,20 @@ def test_rows_are_found_by_their_ids(pets):
     assert rows_of(data, data.ids[rows]).tolist() == rows.tolist()
     with pytest.raises(DataError, match="'zebra'"):
         rows_of(data, np.array(["zebra"]))
+
+
+def test_a_run_of_ones_own_shows_the_values_of_its_table():
+    random = np.random.default_rng(0)
+    table = {"size": random.normal(size=300), "kind": random.choice(["a", "b"], 300),
+             "label": random.choice(["yes", "no"], 300)}
+    run = og.train(table, target="label", epochs=1, options={"train.preflight": False}, quiet=True)
+    with pytest.raises(DataError, match="object in memory") as caught:
+        og.mistakes(run)
+    assert "og.mistakes(run, data=data)" in str(caught.value)
+    found = og.mistakes(run, data=table)
+    rows = run.rows("dev")
+    assert set(page_ids(found.page)) == set(rows.ids[mistakes(rows) & draw_eyeball(run, rows).inside].tolist())
+    text = found.page.read_text()
+    assert text.count("<td>kind</td>") == found.shown
+    assert "true yes → predicted no" in text or "true no → predicted yes" in text
+    assert "label</td>" not in text

@@ -88,6 +88,7 @@ class HumanLevel:
             about.append(f"they differ on {self.disagreement} that several answered: a floor of noise in the labels")
         if self.left_open:
             about.append(f"{self.left_open:,} left open: if those are the hard ones, the true rate is higher")
+        about.append("orthogon diagnose holds the runs on this data against it")
         return "\n".join([text_table(*self.cells(), align="lrl"), "", *about])
 
     def _repr_html_(self) -> str:

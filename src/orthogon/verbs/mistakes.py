@@ -14,7 +14,7 @@ from orthogon.errors import RunError
 from orthogon.files import write_atomically
 from orthogon.report.gallery import said
 from orthogon.strategy import slices as slicing
-from orthogon.strategy.eyeball import Eyeball, draw_eyeball, positions
+from orthogon.strategy.eyeball import Eyeball, draw_eyeball, positions, retire
 from orthogon.strategy.eyeball import mistakes as mistakes_of
 from orthogon.strategy.facets import facets
 from orthogon.strategy.mistakes import CANNOT_TELL, WRONG_LABEL, Tags, tag_mistakes
@@ -30,7 +30,8 @@ class Mistakes:
     """The page of mistakes, and the slices that were found without looking.
 
     page: the file; None where there is no mistake to look at. shown: how many mistakes it holds, of those `in_eyeball`.
-    examples, share: the Eyeball; blackbox: examples that stay unseen. slices: the document of `evidence/slices.json`.
+    examples, share: the Eyeball; blackbox: examples that stay unseen. slices: as kept in `evidence/slices.json`.
+    retire: a sentence, where the Eyeball is worn.
     """
 
     run: str
@@ -41,6 +42,7 @@ class Mistakes:
     share: float
     blackbox: int
     slices: slicing.Slices
+    retire: str
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "page": None if self.page is None else str(self.page), "slices": self.slices.to_dict()}
@@ -54,6 +56,8 @@ class Mistakes:
         lines.append(labelled("mistakes", f"{self.shown:,} of the {self.in_eyeball:,} in it" if self.page
                               else "none in it: nothing to look at"))
         lines.append(labelled("slices", str(self.slices)) if not self.slices.slices else f"\n{self.slices}\n")
+        if self.retire:
+            lines.append(labelled("warning", self.retire))
         if self.page:
             lines.append(labelled("page", str(self.page)))
             lines.append(labelled("next", f"tag them there, then: orthogon mistakes {self.run} --tags tags.csv"))
@@ -122,7 +126,7 @@ def _page(run: Run, rows: Rows, seen: Eyeball, n: int, source: Any, open: bool) 
 
             webbrowser.open(path.resolve().as_uri())
     return Mistakes(run.name, path, len(chosen), len(wrong), int(seen.inside.sum()), seen.share,
-                    int(seen.outside.sum()), slices)
+                    int(seen.outside.sum()), slices, retire(rows, seen, run))
 
 
 def _slices(run: Run, rows: Rows, seen: Eyeball, data: Dataset) -> slicing.Slices:

@@ -19,7 +19,7 @@ def read_as(settings: DataSettings, source: Any = None) -> Dataset:
         source = settings.source or "digits"
     if source == IN_MEMORY:
         raise DataError("the data of this recipe was an object in memory", where="data.source",
-                        remedy="Give the object again: og.train(data, recipe=…)")
+                        remedy="Give the object again: og.train(data, recipe=…), og.mistakes(run, data=data).")
     return read(
         source, target=settings.target if isinstance(settings.target, str) else None, types=settings.types or None,
         columns=settings.columns, header=settings.header, group=settings.group, source_column=settings.source_column,
