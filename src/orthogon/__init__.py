@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from orthogon.verbs.mistakes import mistakes
     from orthogon.verbs.predict import predict
     from orthogon.verbs.preflight import preflight
+    from orthogon.verbs.probe import probe
     from orthogon.verbs.read_predictions import read_predictions
     from orthogon.verbs.report import report
     from orthogon.verbs.show import show
@@ -54,6 +55,7 @@ _FACE = {
     "list": "orthogon.verbs.listing:list_names",
     "get": "orthogon.verbs.get:get",
     "preflight": "orthogon.verbs.preflight:preflight",
+    "probe": "orthogon.verbs.probe:probe",
     "find_rate": "orthogon.verbs.find_rate:find_rate",
     "train": "orthogon.verbs.train:train",
     "labels": "orthogon.verbs.labels:labels",
@@ -83,7 +85,7 @@ _ALSO_PACKAGES = ("train", "report")  # a verb and a folder of the same name
 __all__ = [
     "Classifier", "Dataset", "Estimate", "Recipe", "Regressor", "Run", "calibrate", "check", "compare", "diagnose",
     "evaluate", "find_rate", "get", "gradient_check", "human", "labels", "learning_curve", "load", "mismatch",
-    "mistakes", "predict", "preflight", "read", "read_predictions", "report", "show", "summary", "train",
+    "mistakes", "predict", "preflight", "probe", "read", "read_predictions", "report", "show", "summary", "train",
 ]
 
 

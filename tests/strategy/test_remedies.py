@@ -68,12 +68,20 @@ def test_unknown_bias_keeps_its_remedies_and_unknown_variance_only_where_dev_com
 
 
 def test_the_gap_to_act_on_comes_first_then_those_that_are_present():
-    states = verdict("mismatch", bias="unknown", variance="present", mismatch="present")
-    found = remedies_for(recipe(), states, EVERYTHING)
+    found = remedies_for(recipe(), verdict("mismatch", variance="present", mismatch="present"), EVERYTHING)
     first = [remedy.problems[0] for remedy in found]
-    assert first == sorted(first, key=["mismatch", "variance", "bias"].index)
+    assert set(first) == {"mismatch", "variance"}
+    assert first == sorted(first)
     assert found[0].name == "rotate-shift-scale"
     assert found[0].problems == ("mismatch", "variance")
+
+
+def test_what_is_open_is_tried_only_where_the_verdict_does_not_say_what_to_act_on():
+    open_ = {"bias": "unknown", "variance": "undecided", "mismatch": "present"}
+    problems = {each for found in remedies_for(recipe(), verdict(**open_), EVERYTHING) for each in found.problems}
+    assert problems == {"bias", "variance", "mismatch"}
+    assert {each for found in remedies_for(recipe(), verdict("mismatch", **open_), EVERYTHING)
+            for each in found.problems} == {"mismatch"}
 
 
 BASES = [

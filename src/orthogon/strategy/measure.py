@@ -60,9 +60,7 @@ class TrainingArms:
     def _of_the_run(self) -> Measured:
         result = self.run.result
         train = result["splits"].get("train", {}).get("metrics", {}).get(result["metric"], {}).get("value")
-        folds = max(2, result["split"]["folds"] or 0)  # each of k folds trains on (k - 1) / k of the data
-        seconds = result["speed"]["seconds"] * (folds - 1)
-        return Measured(self.run.rows("dev"), seconds, float("nan") if train is None else train)
+        return Measured(self.run.rows("dev"), seconds_of(self.run), float("nan") if train is None else train)
 
     def _keep(self, arm: Arm, measured: Measured) -> None:
         self._folder(arm).mkdir(parents=True, exist_ok=True)
@@ -74,6 +72,12 @@ class TrainingArms:
 
     def _folder(self, arm: Arm) -> Path:
         return self.run.path / "probes" / arm.name
+
+
+def seconds_of(run: Run) -> float:
+    """What training the run's network took; of k folds, what all of them took, each on (k - 1) / k of the data."""
+    folds = max(2, run.result["split"]["folds"] or 0)
+    return run.result["speed"]["seconds"] * (folds - 1)
 
 
 def _described(arm: Arm) -> dict[str, Any]:

@@ -58,8 +58,9 @@ class Row(NamedTuple):
 def remedies_for(recipe: Recipe, diagnosis: Diagnosis, facts: Facts) -> tuple[Remedy, ...]:
     """The remedies against the gaps that are present or undecided, those against the gap to act on first.
 
-    recipe: resolved. A gap that is negligible calls for nothing. Bias that is unknown keeps its remedies (where the
-    training error bounds it, it is negligible), and where variance and mismatch cannot be told apart both keep theirs.
+    recipe: resolved. A gap that is negligible calls for nothing, and where the verdict is sure what to act on, neither
+    does one that is open. Bias that is unknown keeps its remedies (where the training error bounds it, it is
+    negligible), and where variance and mismatch cannot be told apart both keep theirs.
     Dev overfitting and being near people have no remedy in training.
     """
     urgency = {gap.name: _urgency(gap.name, gap.state, diagnosis.act, facts) for gap in diagnosis.gaps}
@@ -76,6 +77,8 @@ def remedies_for(recipe: Recipe, diagnosis: Diagnosis, facts: Facts) -> tuple[Re
 
 def _urgency(name: str, state: str, act: str | None, facts: Facts) -> int:
     """1 for the gap to act on, then present, undecided, unknown; 0 where nothing is called for."""
+    if act is not None and state in ("undecided", "unknown"):
+        return 0
     if state == "unknown" and not (name == "bias" or (facts.shifted and name in ("variance", "mismatch"))):
         return 0
     return 1 if name == act else {"present": 2, "undecided": 3, "unknown": 4, "negligible": 0}[state]
