@@ -76,9 +76,10 @@ class Probes:
 
     @property
     def adopted(self) -> Result | None:
-        """The remedy to follow: the confirmed one with the most to gain for sure."""
+        """The remedy to follow: the confirmed one with the most to gain for sure; one that uses up labels, such as part
+        of dev, only where no other is confirmed."""
         confirmed = [each for each in self.results if each.decision == "adopt" and each.gain]
-        return max(confirmed, key=lambda each: each.gain.low, default=None)  # type: ignore[union-attr]
+        return max(confirmed, key=lambda each: (not each.remedy.labels, each.gain.low), default=None)  # type: ignore[union-attr]
 
     @property
     def work(self) -> WorkList:
