@@ -135,7 +135,7 @@ class Questionnaire:
         return "typing" if not self.tags and len(self.choices) > 9 else "numbers"
 
     def _without_script(self) -> str:
-        offered = ", ".join(self.choices) or "words of your own"
+        offered = ", ".join(self.choices) + (", or words of your own" if self.tags else "")
         empty = f" Write {NONE} where no tag fits." if self.tags else ""
         return (
             '<noscript><div class="callout warning"><p class="lead">Script is off: the answers go into a table by '
