@@ -55,6 +55,7 @@ def test_a_measured_level_has_jeffreys_draws():
     ("human", "accuracy=nan", "accuracy", "not a number"),
     ("human", "0/0", "accuracy", "no examples"),
     ("human", "7/6", "accuracy", "7 wrong of 6"),
+    ("human", "98/100", "accuracy", "more than half.*2/100, if 98 were right"),
     ("human", "6/300", "rmse", "judged by rmse"),
     ("goal", "6/300", "accuracy", "a goal is a value"),
     ("human", "acuracy=0.9", "accuracy", "Did you mean 'accuracy'"),

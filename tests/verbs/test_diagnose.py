@@ -146,3 +146,19 @@ def test_a_number_is_judged_in_its_own_unit_and_quickly(tmp_path):
     assert (found.tolerance, found.act) == (0.05, "variance")
     with pytest.raises(OrthogonError, match="judged by rmse"):
         og.diagnose(run, human="6/300")
+
+
+def test_what_people_were_measured_at_is_used_and_a_level_that_is_given_beats_it(tmp_path):
+    from orthogon.strategy.human import keep_answers
+
+    path = table(tmp_path / "shop.csv", 300, 0.0)
+    run = og.train(str(path), target="bought", epochs=2, quiet=True)
+    key = json.loads((run.path / "passport.json").read_text())["content"]
+    keep_answers(run.path.parent, key, "", "ann", {f"row {i}": ("yes", i >= 3) for i in range(100)})
+    people = og.diagnose(run).rung("human")
+    assert people is not None
+    assert people.note == "3 wrong of 100"
+    given = og.diagnose(run, human="6/300").rung("human")
+    assert given is not None
+    assert given.note == "6 wrong of 300"
+    assert og.diagnose(run, goal="accuracy=0.9").rung("human") is None

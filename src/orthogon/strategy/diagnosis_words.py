@@ -228,7 +228,7 @@ def notes(found: Diagnosis) -> list[str]:
         if text := "; ".join(part for part in (wanted, gap.reason) if part):
             named.setdefault(text, []).append(title(found, gap))
     said = [f"{', '.join(names)}: {text}." for text, names in named.items()]
-    return [*said, *(f"against {name}: {what}." for name, what in remedies(found).items())]
+    return [*said, *(f"against {title(found, found.gap(name))}: {what}." for name, what in remedies(found).items())]
 
 
 def as_text(found: Diagnosis) -> str:

@@ -216,9 +216,7 @@ def _beside_people(bias: Gap, levels: Levels, tolerance: float) -> Gap:
     if train is None:
         return bias
     if past_human(levels):
-        bias = replace(bias, state="unknown", needed=None, grow=(), probability_present=None, probability_largest=None,
-                       probability_small=None,
-                       reason="past human level: how far it is from the best possible cannot be told")
+        bias = Gap("bias", "unknown", reason="past human level: how far it is from the best possible cannot be told")
     elif "human" in levels and side(train, levels["human"]) < 0:
         bias = replace(bias, reason="fits train better than people can: it memorizes, which is variance")
     if bias.state != "unknown" or train.unclear:

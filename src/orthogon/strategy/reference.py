@@ -98,6 +98,10 @@ def _counted(kind: str, wrong: int, n: int, metric: Metric) -> Reference:
     if metric.name not in SHARES:
         raise RecipeError(f"K/N counts wrong answers, and this run is judged by {metric.name}", where=kind,
                           remedy=f"Give what people reach in it: {metric.name}=VALUE.")
+    if 2 * wrong > n >= wrong:
+        raise RecipeError(f"{wrong:,} wrong of {n:,} would be more than half", where=kind,
+                          remedy=f"K/N counts wrong answers: {n - wrong}/{n}, if {wrong:,} were right; else "
+                                 f"error={wrong / n:.3g}.")
     return measured(wrong, n)
 
 
