@@ -101,7 +101,8 @@ class _Reading:
         keys = {part: key_of(rows) for part, rows in found.parts.items()}
         run.write_json("passport.json", {
             "foreign": True, "sizes": {part: len(rows) for part, rows in found.parts.items()}, "hashes": keys,
-            "test_key": keys.get("test"),
+            "test_key": keys.get("test"), "groups": counts(found.parts, "group"),
+            "sources": counts(found.parts, "source"),
         })
         look, about_test = assess.may_look_at(run, keys.get("test"), test)
         parts = {part: rows for part, rows in found.parts.items() if part != "test" or look}
@@ -167,6 +168,17 @@ class _Reading:
         console.line("verdict", result["verdict"])
         console.line("report", report)
         console.line("next", f"orthogon diagnose {self.run.name}")
+
+
+def counts(parts: Mapping[str, Rows], name: str) -> dict[str, Any] | None:
+    """As a passport has them: of "group" how many each part holds, of "source" how many examples of each."""
+    columns = {part: getattr(rows, name) for part, rows in parts.items()}
+    if any(column is None for column in columns.values()):
+        return None
+    found = {part: np.unique(column, return_counts=True) for part, column in columns.items()}
+    if name == "group":
+        return {part: len(names) for part, (names, _) in found.items()}
+    return {part: dict(zip(names.tolist(), many.tolist())) for part, (names, many) in found.items()}
 
 
 def told(finding: Finding) -> str:
