@@ -147,8 +147,8 @@ def noise_in_error(mislabelled: int, n: int, error: float) -> NoiseInError:
         raise DataError(f"a dev error of {error} leaves nothing to explain", where="label audit",
                         remedy="Give it as a share above 0: 0.02 is two in a hundred.")
     points = rate(np.arange(n) < mislabelled)
-    ends = [min(1.0, end / error) for end in (points.value, points.low, points.high)]
-    share = Estimate(*ends, n, f"{points.method}, of a dev error of {100 * error:.3g} %", "rate")
+    value, low, high = (min(1.0, end / error) for end in (points.value, points.low, points.high))
+    share = Estimate(value, low, high, n, f"{points.method}, of a dev error of {100 * error:.3g} %", "rate")
     matters = "yes" if share.low > MATTERS else "no" if share.high < MATTERS else "undecided"
     return NoiseInError(points, share, error, matters)
 

@@ -30,21 +30,22 @@ TELLS_APART = 0.6
 LABEL = "the label"
 FOLDS, SEED = 5, 0
 Bools = NDArray[np.bool_]
+Question = Literal["value", "spread", "share"]
 
 
 @dataclass(frozen=True)
 class FeatureDifference:
     """One feature on both sides.
 
-    question: "value" (higher or lower in the second set), "spread" (farther from the usual), "share" (of levels or of
-              missing values).
+    question: "value" (higher or lower in the second set), "spread" (farther from the middle of its own set), "share"
+              (of levels or of missing values).
     auc:      the chance that an example of the second set is above one of the first (of levels: carries the level that
               differs most); 0.5 = alike.
     p, adjusted: of no difference, and after Benjamini-Hochberg over all features. how: in words.
     """
 
     name: str
-    question: Literal["value", "spread", "share"]
+    question: Question
     auc: Estimate
     p: float
     adjusted: float
@@ -92,10 +93,10 @@ def _of_numbers(name: str, values: NDArray, second: Bools) -> list[FeatureDiffer
     x, y = values[known & ~second], values[known & second]
     if not len(x) or not len(y) or np.ptp(np.concatenate([x, y])) == 0:
         return found
-    usual = np.median(np.concatenate([x, y]))
-    far = "median distance from the usual"
-    for question, first, other, what in (("value", x, y, "median"),
-                                         ("spread", np.abs(x - usual), np.abs(y - usual), far)):
+    away, further = (np.abs(side - np.median(side)) for side in (x, y))
+    questions: list[tuple[Question, NDArray, NDArray, str]] = [
+        ("value", x, y, "median"), ("spread", away, further, "median distance from the middle")]
+    for question, first, other, what in questions:
         label = np.repeat([0, 1], [len(first), len(other)])
         p = float(mannwhitneyu(other, first).pvalue)
         how = f"{what} {np.median(first):.3g} -> {np.median(other):.3g}"
@@ -114,7 +115,7 @@ def _of_levels(name: str, values: NDArray, second: Bools) -> list[FeatureDiffere
     few = counts.sum(axis=0) * counts.sum(axis=1).min() / counts.sum() < 5
     pooled = np.column_stack([counts[:, ~few], counts[:, few].sum(axis=1)]) if few.any() else counts
     pooled = pooled[:, pooled.sum(axis=0) > 0]
-    p = float(chi2_contingency(pooled, correction=False).pvalue) if pooled.shape[1] > 1 else 1.0
+    p = float(chi2_contingency(pooled, correction=False)[1]) if pooled.shape[1] > 1 else 1.0  # type: ignore[arg-type]
     shares = counts / counts.sum(axis=1, keepdims=True)
     most = int(np.abs(shares[1] - shares[0]).argmax())
     area = roc_auc(codes == most, second, confidence=bonferroni(len(levels)))
@@ -217,8 +218,9 @@ def _codes(values: NDArray) -> NDArray[np.float64]:
 def _boosted_trees(found: Features) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    levels = [values.dtype.kind != "f" for values in found.values()]
-    return HistGradientBoostingClassifier(max_iter=60, early_stopping=False, categorical_features=levels,
+    levels: Any = [values.dtype.kind != "f" for values in found.values()]
+    never: Any = False
+    return HistGradientBoostingClassifier(max_iter=60, early_stopping=never, categorical_features=levels,
                                           random_state=SEED)
 
 
