@@ -51,15 +51,21 @@ def _share(world) -> float:
 
 
 def test_the_slope_is_that_of_theil_and_sen_and_wider_where_neighbors_err_alike():
-    rng = np.random.default_rng(0)
-    y = 2 - 0.05 * EPOCHS + _noise(rng, 60, 0.1)
-    slope, _, low, high = theilslopes(y, EPOCHS, 0.95)
-    found = trend(EPOCHS, y)
-    assert found.slope == pytest.approx(slope)
-    assert found.change == pytest.approx(slope * 59)
-    assert 1 <= (found.high - found.low) / (high - low) < 1.3
-    alike = trend(EPOCHS, 2 - 0.05 * EPOCHS + _noise(rng, 60, 0.1, 0.8))
-    assert (alike.high - alike.low) > 1.5 * (found.high - found.low)
+    def wider(seed: int, alike: float) -> float:
+        y = 2 - 0.05 * EPOCHS + _noise(np.random.default_rng(seed), 60, 0.1, alike)
+        slope, _, low, high = theilslopes(y, EPOCHS, 0.95)
+        found = trend(EPOCHS, y)
+        assert found.slope == pytest.approx(slope)
+        assert found.change == pytest.approx(slope * 59)
+        return (found.high - found.low) / (high - low)
+
+    assert 1 <= np.mean([wider(seed, 0.0) for seed in range(40)]) < 1.2
+    assert 2 < np.mean([wider(seed, 0.8) for seed in range(40)]) <= 3.2  # √((1 + 0.8)/(1 − 0.8)) = 3
+
+
+def test_a_curve_that_merely_bends_is_not_taken_for_noise():
+    found = trend(EPOCHS[:20], np.exp(-EPOCHS[:20] / 8))
+    assert found.high < 0
 
 
 @pytest.mark.parametrize("alike", [0.0, 0.5])

@@ -153,8 +153,9 @@ def _overfitting(turn: Turn, x: Floats, train: Floats) -> Reading:
                 "high": slope.high}
     rose = (f"dev loss was lowest at epoch {turn.x:.0f} ({turn.value:.3g}) and has risen by {turn.rise:.2g} since "
             f"({slope.slope:+.2g} an epoch [{slope.low:.2g}, {slope.high:.2g}])")
-    later = train[x >= turn.x]
-    if len(later) >= FEWEST and trend(x[x >= turn.x], later).high < 0:
+    level = smooth(train)
+    fell = float(level[x <= turn.x][-1] - level[-1]) if len(level) and x[0] <= turn.x else 0.0
+    if fell > max(3 * noise(train), WORTH * extent(train)):
         return Reading("dev loss", "overfitting", f"Overfitting from epoch {turn.x:.0f}: {rose}, while train loss went "
                        "on falling. Stronger regularization, augmentation or more data are against it; "
                        "train.keep_best ends with the best epoch.", evidence)

@@ -52,15 +52,16 @@ def trend(x: ArrayLike, y: ArrayLike, confidence: float = 0.95) -> Trend:
     """The median of all slopes between two points, with its interval.
 
     Sources: Theil (1950), Sen (1968) for slope and interval. Where neighbors err alike, the interval is widened as for
-    n(1 − r)/(1 + r) independent points, r the correlation of neighbors, corrected for its bias.
+    n(1 − r)/(1 + r) independent points; r is the correlation of neighbors about a parabola, so that a curve that merely
+    bends does not count as noise, corrected for its bias.
     """
     x, y = np.asarray(x, float), np.asarray(y, float)
-    slope, middle, low, high = np.asarray(theilslopes(y, x, confidence), float).tolist()
-    rest = y - middle - slope * x
-    rest -= rest.mean()
+    slope, _, low, high = np.asarray(theilslopes(y, x, confidence), float).tolist()
+    place = (x - x.mean()) / np.ptp(x)
+    rest = y - np.polyval(np.polyfit(place, y, 2), place)
     total = float(rest @ rest)
     alike = float(rest[1:] @ rest[:-1]) / total if total > 0 else 0.0
-    alike = float(np.clip(alike + (1 + 3 * alike) / len(y), 0.0, 0.9))
+    alike = float(np.clip(alike + 3 * (1 + alike) / len(y), 0.0, 0.9))
     wider = sqrt((1 + alike) / (1 - alike))
     return Trend(slope, slope - (slope - low) * wider, slope + (high - slope) * wider, float(x[0]), float(x[-1]))
 
