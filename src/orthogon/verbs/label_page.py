@@ -25,7 +25,7 @@ def review_page(queue: LabelQueue, examples: Dataset, count: int, name: str) -> 
     places = np.insert(doubted, np.arange(EACH, len(doubted) + 1, EACH)[: len(believed)],
                        believed[: len(doubted) // EACH])
     given, suggested = queue.names(queue.given), queue.names(queue.suggested)
-    heads = {int(i): f"given: {given[i]}    suggested: {suggested[i]}" for i in places}
+    heads = {int(i): f"given: {given[i]} · suggested: {suggested[i]}" for i in places}
     return _page(queue, examples, places, heads, f"Labels to review: {name}", "labels.csv",
                  "The labels that held-out models believe least come first; some that they believe are among them.")
 
