@@ -88,7 +88,11 @@ def amount(value: float) -> str:
 def recipe(page: Page, view: View) -> None:
     """What repeats the run: the recipe and the environment in full, and which example is where in short."""
     page.section("Recipe and environment")
-    page.html(f"<p>Run it again: <code>orthogon train --recipe {_escaped(view.run.path / 'recipe.yaml')}</code></p>")
+    if view.run.foreign:
+        page.text("Trained elsewhere: the recipe only names the predictions that were read.")
+    else:
+        path = _escaped(view.run.path / "recipe.yaml")
+        page.html(f"<p>Run it again: <code>orthogon train --recipe {path}</code></p>")
     path = view.run.path / "recipe.yaml"
     if path.exists():
         page.html(folded("recipe.yaml", path.read_text(encoding="utf-8")))

@@ -35,19 +35,8 @@ def score_series(view: View) -> Series:
 
 
 def reading(view: View) -> list[str]:
-    """What the curves say, in a sentence or two; nothing where there are too few epochs to say anything."""
-    said = []
-    axis, losses = loss_series(view)
-    if axis == "epoch" and len(losses.get("dev", ([], []))[0]) >= 3:
-        epochs, values = losses["dev"]
-        best = min(range(len(values)), key=values.__getitem__)
-        if best < 0.8 * (len(values) - 1) and values[-1] > 1.05 * values[best]:
-            said.append(f"Dev loss was lowest at epoch {epochs[best]:.0f} ({values[best]:.3g}) and ended at "
-                        f"{values[-1]:.3g}: the later epochs fitted the train set alone.")
-        elif values[-1] < 0.97 * values[-1 - max(1, len(values) // 10)]:
-            said.append("Dev loss was still falling at the end: longer training may help.")
-        else:
-            said.append("Dev loss had leveled off at the end.")
+    """What each curve says, and whether training was resumed; nothing while it has not ended."""
+    said = [each["sentence"] for each in (view.evidence.get("curves") or {}).get("readings") or []]
     resumed = sum(line.get("event") == "resume" for line in view.metrics)
     if resumed:
         said.append(f"Training was resumed {resumed} time{'s' if resumed > 1 else ''}; "

@@ -17,6 +17,7 @@ from orthogon.train.run import Run
 from orthogon.train.task import Metric
 from orthogon.verbs.assess import NETWORK
 from orthogon.verbs.task_of import task_of
+from orthogon.verbs.verdict import verdict
 
 
 def diagnose(
@@ -33,8 +34,8 @@ def diagnose(
     tolerance: a gap within it does not matter; in points of a rate (1 = 1 %), else in the unit of the metric. Default:
            a tenth of dev's error, and at least half a point.
 
-    Writes evidence/diagnosis.json and the report anew. RunError: no such run, or not ended. RecipeError: a level that
-    is a bare number, no rate, from no examples, or of another metric.
+    Writes evidence/diagnosis.json, and verdict and report of the run anew. RunError: no such run, or not ended.
+    RecipeError: a level that is a bare number, no rate, from no examples, or of another metric.
     """
     found = Run.open(run, root)
     metric = _metric(found, [human, human_target, goal])
@@ -47,6 +48,7 @@ def diagnose(
     diagnosis = diagnosed(found, metric, found.result["data"]["noun"], given, target, tolerance)
     from orthogon.report.report import write as write_report
 
+    found.write_json("result.json", {**found.result, "verdict": verdict(diagnosis, found.result["comparisons"])})
     write_report(found)
     return diagnosis
 

@@ -17,6 +17,7 @@ from orthogon.report.examples import store_examples
 from orthogon.report.report import write as write_report
 from orthogon.serve.bundle import write_bundle
 from orthogon.stats.estimate import Estimate
+from orthogon.strategy.curves import write_curves
 from orthogon.strategy.health import health_findings
 from orthogon.train.compute import sentence
 from orthogon.train.evaluate import as_rows, evaluate
@@ -190,6 +191,7 @@ class Session:
         splits = assess.summary(run)
         names = list(dict.fromkeys(each["baseline"] for each in comparisons))
         baseline = {name: assess.summary(run, name) for name in names}
+        write_curves(run)
         said = verdict(diagnosed(run, task.metrics[0], noun), comparisons)
         health = health_findings(run.metrics())
         result = {
