@@ -27,7 +27,7 @@ from orthogon.train.task import Metric
 BUDGET = 4.0
 """Base trainings that a probe may take, confirmation included."""
 
-SCREENING = 0.4
+SCREENING = 0.45
 """The share of the budget that screening takes, at most."""
 
 SHORTEST, LONGEST = 0.08, 0.5
@@ -79,8 +79,7 @@ class _Experiment:
         """Two rungs of screening, then the best ones in full while the budget lasts, and the base once more."""
         self._train([Arm(None, 1.0, self.seed)])
         self._screen(self._affordable(), self.seed + 1, SCREENING / 2 * self.budget)
-        survivors = self._by_screening()
-        survivors = survivors[: (len(survivors) + 1) // 2]
+        survivors = self._better_half()
         if survivors:
             left = min(SCREENING * self.budget, self.budget - self.cost(survivors[0])) - self.spent
             self._screen(survivors, self.seed + 2, left)
@@ -165,6 +164,15 @@ class _Experiment:
         seen = [(found[0], self._worth(remedy, *found), remedy) for remedy in self.remedies
                 if (found := self._seen(remedy))]
         return [remedy for _, _, remedy in sorted(seen, key=lambda each: (-each[0], -each[1]))]
+
+    def _better_half(self) -> list[Remedy]:
+        """Of what was screened, the best against each gap first, since short trainings say little across gaps."""
+        screened, first = self._by_screening(), dict[str, Remedy]()
+        for remedy in screened:
+            first.setdefault(remedy.problems[0] if remedy.problems else "", remedy)
+        ahead = list(first.values())
+        rest = [remedy for remedy in screened if remedy not in ahead]
+        return (ahead + rest)[: (len(screened) + 1) // 2]
 
     def _worth(self, remedy: Remedy, share: float, gain: Gain) -> float:
         """The gain in screening; of what is against bias, less half of what the base itself still gains by its length:
