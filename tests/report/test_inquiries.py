@@ -103,7 +103,8 @@ def test_labels_calibration_and_mismatch_have_their_sections(run: Run) -> None:
 
 def test_targets_and_the_learning_curve_stand_with_their_sentences(run: Run) -> None:
     recall = Estimate(0.88, 0.84, 0.91, 359, "Wilson", "rate").to_dict()
-    kept = {"name": "recall", "threshold": 0.9, "at_least": True, "estimate": recall, "state": "undecided", "needed": 900}
+    kept = {"name": "recall", "threshold": 0.9, "at_least": True, "estimate": recall, "state": "undecided",
+            "needed": 900}
     run.write_evidence("targets", {"sentence": "undecided: recall", "satisficing": [kept]})
     points = [{"size": size, "dev": Estimate(error, error - 0.01, error + 0.01, 359, "", "rate").to_dict(),
                "train": 0.0, "draws": [error] * 3} for size, error in ((100, 0.2), (200, 0.15), (400, 0.12))]
