@@ -45,8 +45,8 @@ def _at_level(lab: Lab, n_dev: int) -> Record:
     given, folds = lab.world, n_dev == WITH_FOLDS and not lab.world.mismatched
     rates, truth = _errors(lab, n_dev, folds)
     verdict = _verdict(given, rates)
-    offered = _remedies(lab, n_dev, folds, verdict)
-    every = _remedies(lab, n_dev, folds, None)
+    offered = remedies(lab, n_dev, folds, verdict)
+    every = remedies(lab, n_dev, folds, None)
     gains = {remedy.name: _true_gain(lab, remedy, n_dev) for remedy in every}
     of_training = BUDGET * (FOLDS + 1) / FOLDS if folds else BUDGET
     searched = Bench(lab, n_dev, folds)
@@ -108,7 +108,7 @@ def _brier(verdict: Diagnosis, truth: dict[str, float]) -> list[tuple[float, boo
 # --- remedies and what they truly do -------------------------------------------------------------------------
 
 
-def _remedies(lab: Lab, n_dev: int, folds: bool, verdict: Diagnosis | None) -> list[Remedy]:
+def remedies(lab: Lab, n_dev: int, folds: bool, verdict: Diagnosis | None) -> list[Remedy]:
     """What the catalogue offers for the verdict; without one all that could apply."""
     parts, mismatched = lab.world.parts, lab.world.mismatched
     facts = Facts(train=len(parts["train"]), dev=len(parts["train"]) if folds else n_dev,
