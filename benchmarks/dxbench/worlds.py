@@ -67,13 +67,13 @@ class Kind(NamedTuple):
 TUNING = {
     "small network": Kind((2000, 3000), (2, 4), steps=(250, 350), rate=(0.006, 0.015)),
     "undertrained": Kind((1500, 3000), (32, 64), steps=(150, 250), rate=(0.0004, 0.002)),
-    "variance": Kind((500, 900), (128, 192), steps=(250, 350), rate=(0.01, 0.02), noise=(0.08, 0.2)),
+    "variance": Kind((500, 900), (64, 128), steps=(200, 300), rate=(0.01, 0.02), noise=(0.08, 0.2)),
     "mismatch": Kind((1500, 2500), (32, 64), shift=(0.6, 1.2)),
     "bias and variance": Kind((600, 1000), (4, 8), noise=(0.02, 0.1), steps=(200, 300), rate=(0.005, 0.015)),
-    "variance and mismatch": Kind((500, 900), (128, 192), steps=(250, 350), rate=(0.01, 0.02), noise=(0.05, 0.15),
+    "variance and mismatch": Kind((500, 900), (64, 128), steps=(200, 300), rate=(0.01, 0.02), noise=(0.05, 0.15),
                                   shift=(0.5, 1.0)),
     "bias and mismatch": Kind((1500, 2500), (4, 8), shift=(0.6, 1.2)),
-    "dev overfit": Kind((500, 900), (96, 192), steps=(250, 350), noise=(0.1, 0.2), chosen_among=20),
+    "dev overfit": Kind((500, 900), (64, 128), steps=(200, 300), noise=(0.1, 0.2), chosen_among=20),
     "nothing helps": Kind((3000, 4000), (24, 32), noise=(0.05, 0.15), width=(2, 3)),
 }
 """The kinds that the procedure was tuned on, with other seeds than are reported."""
@@ -190,7 +190,7 @@ _TEACHERS = {"tanh": _tanh, "polynomial": _polynomial, "clusters": _clusters}
 
 def _rivals(random: np.random.Generator, count: int) -> tuple[dict[str, Any], ...]:
     return tuple(
-        {"model.options": {"hidden": [int(random.integers(96, 193))]}, "train.lr": float(random.uniform(0.008, 0.02)),
+        {"model.options": {"hidden": [int(random.integers(64, 129))]}, "train.lr": float(random.uniform(0.008, 0.02)),
          "train.l2": float(10 ** random.uniform(-4, -2.5)), "train.seed": index}
         for index in range(count)
     )
