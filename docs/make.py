@@ -64,9 +64,10 @@ def shown_test(test: str) -> str:
 
 def shown_name(name: str) -> str:
     sort, _, place = name.partition(" ")
-    if sort != "lesson":
+    if sort not in ("lesson", "page"):
         return f"`{name}`"
-    return f"[{place}](lessons/{place.replace('#', '.md#')})"
+    folder = "lessons/" if sort == "lesson" else ""
+    return f"[{place}]({folder}{place.replace('#', '.md#')})"
 
 
 def coverage(document: dict[str, Any]) -> str:
@@ -78,12 +79,12 @@ def coverage(document: dict[str, Any]) -> str:
         "Every row that Orthogon sets out to cover, the kind of evidence meant to stand behind it, and what stands "
         "there now.\n",
         "- **software**: a public name, and a test that fails if the row is wrong;\n"
-        "- **lesson**: a section of a tutorial that is run;\n"
+        "- **lesson**: a section of a tutorial that is run, or of a page whose commands are;\n"
         "- **claim**: an empirical saying, to be measured rather than asserted.\n",
         f"{built} of {len(everything)} rows are built: those with a name and a test. {claims} are claims, listed here "
         "for measuring; nothing in Orthogon asserts them. All others are to come.\n",
         "Names: `module:attribute`, a knob of the recipe (`train.lr`), an entry (`model linear`), a metric, a verb "
-        "of the command line, or a section of a lesson.\n",
+        "of the command line, or a section of a lesson or page.\n",
     ]
     for title, found in areas:
         done = [row for row in found if row.built]

@@ -26,10 +26,18 @@ def all_rows():
 
 @cache
 def sections() -> dict[str, list[str]]:
-    """page#anchor -> rows, of all lessons."""
+    """page#anchor -> rows, of all lessons and of the page of advice."""
     lesson = script("lesson")
+    advice = lesson.ANCHOR.findall((ROOT / "docs" / "advice.md").read_text(encoding="utf-8"))
     return {f"{lesson.page_name(name)}#{anchor}": rows
-            for name in lesson.names() for anchor, rows in lesson.anchors(name).items()}
+            for name in lesson.names() for anchor, rows in lesson.anchors(name).items()} | {
+                f"advice#{anchor}": rows.split() for anchor, rows in advice}
+
+
+def section_of(name: str) -> str | None:
+    """"lesson equations-run#xor" -> "equations-run#xor"; None for a name that is no section."""
+    sort, _, place = name.partition(" ")
+    return place if sort in ("lesson", "page") else None
 
 
 @cache
@@ -48,7 +56,7 @@ def exists(name: str) -> bool:
         return entry in getattr(registry, f"{sort}s")
     if entry and sort == "verb":
         return entry in {command.name or command.callback.__name__ for command in app.registered_commands}
-    if entry and sort == "lesson":
+    if section_of(name):
         return entry in sections()
     if entry and sort == "metric":
         return re.search(rf"\b{entry}\b", str(list_names("metrics"))) is not None
@@ -94,7 +102,7 @@ def test_every_named_test_exists():
 
 def test_what_is_built_is_software_or_a_section_of_a_lesson():
     for row in all_rows():
-        lessons = [name for name in row.names if name.startswith("lesson ")]
+        lessons = [name for name in row.names if section_of(name)]
         if row.built:
             assert row.kind in ("software", "lesson"), row
             assert all(row.names), row
@@ -104,15 +112,14 @@ def test_what_is_built_is_software_or_a_section_of_a_lesson():
 
 def test_a_section_that_a_row_names_says_so_itself():
     """The marker of a section lists the row; so the text and the table cannot drift apart."""
-    named = [(row.number, name.removeprefix("lesson ")) for row in all_rows() for name in row.names
-             if name.startswith("lesson ")]
+    named = [(row.number, section) for row in all_rows() for name in row.names if (section := section_of(name))]
     assert not [(number, section) for number, section in named if number not in sections()[section]]
     known = {row.number for row in all_rows()}
     assert {number for rows in sections().values() for number in rows} <= known
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/coverage.md",
-                                  "docs/syllabus.md"])
+                                  "docs/syllabus.md", "docs/advice.md"])
 def test_links_lead_somewhere(page):
     path = ROOT / page
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
@@ -128,6 +135,8 @@ def test_modules_named_in_the_architecture_exist():
     assert there <= named, there - named
 
 
+READ_A_RUN = {"evaluate", "report", "preflight", "find-rate", "diagnose", "probe", "compare", "learning-curve",
+              "mistakes", "labels", "mismatch", "calibrate", "human"}
 COMMANDS = [topic[1] for part in make().data()["syllabus"] for topic in part["topics"]]
 
 
@@ -142,7 +151,7 @@ def test_commands_of_the_syllabus_are_understood(command, capsys):
         return
     assert program == "orthogon"
     assert exists(f"verb {verb}")
-    if verb in ("evaluate", "report", "preflight", "find-rate") or "mnist" in arguments:
+    if verb in READ_A_RUN or "mnist" in arguments:
         return
     with pytest.raises(SystemExit) as ended:
         main([verb, *arguments, *(["--explain"] if verb == "train" and "--explain" not in arguments else [])])
