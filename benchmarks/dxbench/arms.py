@@ -38,6 +38,7 @@ class Lab:
     def __init__(self, world: World) -> None:
         self.world, self.recipe = world, world.recipe
         self.kept: dict[str, Outcome] = {}
+        self.bases: dict[bool, list[float]] = {}
         if world.tried:
             self.recipe = self._best_of(world.tried)
 
@@ -58,8 +59,14 @@ class Lab:
         if key not in self.kept:
             pieces = self._pieces(changes, n_dev, folds)
             self.kept[key] = _joined([self.train(rows, scored, changes, seed, budget) for rows, scored in pieces])
+            if not changes and budget == 1:
+                self.bases.setdefault(folds, []).append(self.kept[key].seconds)
         found = self.kept[key]
         return found if folds or moves_dev else found._replace(rows=found.rows.take(np.arange(n_dev)))
+
+    def base_seconds(self, folds: bool) -> float:
+        """CPU seconds of the base's arm in full, the mean over its seeds."""
+        return float(np.mean(self.bases[folds]))
 
     def _pieces(self, changes: Changes, n_dev: int, folds: bool) -> list[tuple[np.ndarray, np.ndarray]]:
         train, dev = self.world.parts["train"], self.world.parts["dev"]
@@ -100,14 +107,18 @@ def _joined(pieces: Sequence[Outcome]) -> Outcome:
 
 
 class Bench:
-    """The `Measure` of a world at one level; `trained` lists what was asked for, with its CPU seconds."""
+    """The `Measure` of a world at one level; `seconds` of CPU that each arm took, in the order of asking.
+
+    What it says to the procedure of time is the expected cost, so that results do not hang on how busy a machine is.
+    """
 
     def __init__(self, lab: Lab, n_dev: int, folds: bool) -> None:
         self.lab, self.n_dev, self.folds = lab, n_dev, folds
-        self.trained: list[tuple[Arm, float]] = []
+        self.seconds: list[float] = []
 
     def __call__(self, arms: Sequence[Arm]) -> list[Measured]:
         found = [self.lab.outcome(arm.remedy.changes if arm.remedy else {}, arm.budget, arm.seed, self.n_dev,
                                   self.folds) for arm in arms]
-        self.trained += [(arm, each.seconds) for arm, each in zip(arms, found)]
-        return [Measured(each.rows, each.seconds) for each in found]
+        self.seconds += [each.seconds for each in found]
+        return [Measured(each.rows, arm.budget * (arm.remedy.cost if arm.remedy else 1.0))
+                for arm, each in zip(arms, found)]

@@ -1,10 +1,10 @@
 """Probes: which remedy helps, found by small paired experiments within a budget, and promised only when confirmed.
 
 Screening trains every remedy and the base for a small share of the base's steps, keeps the better half, and trains
-those for a larger share from another seed. The best one is confirmed: trained in full from a seed that nothing was
-chosen on, against the run itself and, where it looks good, against the base from that seed too. While the budget lasts
-the next best follow. All are scored on the same examples. Anything may run the trainings: the procedure sees a
-`Measure` alone.
+those for a larger share from another seed. Then the best is trained in full from a seed that nothing was chosen on,
+against the run itself, and after it the next best, until one looks good. That one is settled: what is left of the
+budget goes to more networks of the base and of it, from further seeds. All are scored on the same examples. Anything
+may run the trainings: the procedure sees a `Measure` alone.
 
 Sources: successive halving: Jamieson & Talwalkar (2016), arXiv 1502.07943; McNemar (1947); Holm (1979). Rows 14.07 to
 14.10.
@@ -28,13 +28,13 @@ BUDGET = 4.0
 """Base trainings that a probe may take, confirmation included."""
 
 SCREENING = 0.45
-"""The share of the budget that screening takes, at most."""
+"""The share of the budget that screening takes, at most; half of it the first rung."""
 
-SHORTEST, LONGEST = 0.08, 0.5
+MEASURABLE = 1.0
+"""Seconds that the base must take for times to be compared; in less than that they say more about the machine."""
+
+SHORTEST, LONGEST = 0.125, 0.5
 """Shares of the base's steps at which remedies are screened."""
-
-SPEED = 0.5
-"""The share of what the base gains by its length that a remedy against bias must gain beyond."""
 
 
 def probe(
@@ -76,18 +76,29 @@ class _Experiment:
     # --- what is trained -------------------------------------------------------------------------------------
 
     def search(self) -> None:
-        """Two rungs of screening, then the best ones in full while the budget lasts, and the base once more."""
+        """Screening where there is a choice, then the best in full until one looks good, which is then settled."""
         self._train([Arm(None, 1.0, self.seed)])
         self._screen(self._affordable(), self.seed + 1, SCREENING / 2 * self.budget)
         survivors = self._better_half()
         if survivors:
             left = min(SCREENING * self.budget, self.budget - self.cost(survivors[0])) - self.spent
             self._screen(survivors, self.seed + 2, left)
-        for finalist in self._by_screening():
+        for finalist in self._by_screening() or self.remedies[:1]:
             if not self._hopeless(finalist):
                 self._train_if_affordable(Arm(finalist, 1.0, self.fresh))
                 if self._looks_good(finalist):
-                    self._train_if_affordable(Arm(None, 1.0, self.fresh))
+                    self._settle(finalist)
+                    break
+
+    def _settle(self, finalist: Remedy) -> None:
+        """More networks of the base and of the remedy in turn, so that the spread of seeds is seen and averaged."""
+        affordable = True
+        while affordable:
+            networks = [len(self._in_full(remedy)) for remedy in (None, finalist)]
+            if networks[0] <= networks[1]:  # the run is the first of the base
+                affordable = self._train_if_affordable(Arm(None, 1.0, self.fresh + networks[0] - 1))
+            else:
+                affordable = self._train_if_affordable(Arm(finalist, 1.0, self.fresh + networks[1]))
 
     def measure_all(self) -> None:
         """Every remedy in full, from two seeds."""
@@ -99,9 +110,11 @@ class _Experiment:
         new = [arm for arm in arms if arm.name not in self.found]
         self.found |= {arm.name: (arm, measured) for arm, measured in zip(new, self.measure(new), strict=True)}
 
-    def _train_if_affordable(self, arm: Arm) -> None:
-        if self.spent + (self.cost(arm.remedy) if arm.remedy else 1.0) <= self.budget:
-            self._train([arm])
+    def _train_if_affordable(self, arm: Arm) -> bool:
+        if self.spent + (self.cost(arm.remedy) if arm.remedy else 1.0) > self.budget:
+            return False
+        self._train([arm])
+        return not self.found[arm.name][1].failure
 
     def _affordable(self) -> list[Remedy]:
         """Of the remedies, in their order, those that the first rung can train for the shortest share."""
@@ -112,9 +125,9 @@ class _Experiment:
         return chosen
 
     def _screen(self, remedies: Sequence[Remedy], seed: int, budget: float) -> None:
-        """Train the base and the remedies for the share of the base's steps that the budget pays."""
+        """Where there is a choice: train base and remedies for the share of the base's steps that the budget pays."""
         share = min(LONGEST, budget / (1 + sum(map(self.cost, remedies))))
-        if remedies and share >= SHORTEST:
+        if len(remedies) > 1 and share >= SHORTEST:
             self._train([Arm(remedy, round(share - 0.005, 2), seed) for remedy in (None, *remedies)])
 
     # --- what it costs ---------------------------------------------------------------------------------------
@@ -135,7 +148,7 @@ class _Experiment:
             return remedy.cost
         arm, measured = max(screened, key=lambda each: each[0].budget)
         base = self.found[Arm(None, arm.budget, arm.seed).name][1]
-        return measured.seconds / base.seconds if base.seconds > 0 else remedy.cost
+        return measured.seconds / base.seconds if base.seconds >= MEASURABLE else remedy.cost
 
     # --- what it says ----------------------------------------------------------------------------------------
 
@@ -161,8 +174,7 @@ class _Experiment:
 
     def _by_screening(self) -> list[Remedy]:
         """What was screened, furthest and best first."""
-        seen = [(found[0], self._worth(remedy, *found), remedy) for remedy in self.remedies
-                if (found := self._seen(remedy))]
+        seen = [(found[0], found[1].value, remedy) for remedy in self.remedies if (found := self._seen(remedy))]
         return [remedy for _, _, remedy in sorted(seen, key=lambda each: (-each[0], -each[1]))]
 
     def _better_half(self) -> list[Remedy]:
@@ -174,17 +186,10 @@ class _Experiment:
         rest = [remedy for remedy in screened if remedy not in ahead]
         return (ahead + rest)[: (len(screened) + 1) // 2]
 
-    def _worth(self, remedy: Remedy, share: float, gain: Gain) -> float:
-        """The gain in screening; of what is against bias, less half of what the base itself still gains by its length:
-        whatever is learnt faster looks good in a short training."""
-        if "bias" not in remedy.problems or share == 1:
-            return gain.value
-        short = next(got.rows for arm, got in self._arms_of(None) if arm.budget == share)
-        return gain.value - SPEED * max(0.0, gain_of(short, self._in_full(None)[0], self.metric).value)
-
     def _hopeless(self, remedy: Remedy) -> bool:
+        """Screened, and for sure no better."""
         found = self._seen(remedy)
-        return found is None or found[1].estimate.high <= 0
+        return found is not None and found[1].estimate.high <= 0
 
     def _looks_good(self, remedy: Remedy) -> bool:
         """Trained in full, and better than the run by more than chance."""
