@@ -27,7 +27,6 @@ from orthogon.verbs.items import rows_of
 from orthogon.verbs.label_page import COLUMN, audit_page, review_page
 from orthogon.verbs.out_of_fold import OutOfFold
 from orthogon.verbs.prepare import prepare
-from orthogon.verbs.session import joined
 
 SMALL, ROUNDS = 5_000, 3
 """Up to so many examples the folds are trained three times, with other seeds, and averaged."""
@@ -139,7 +138,7 @@ def _held_out(
                             remedy="Wrong labels show in predictions for dev, or from folds.")
         for rows in parts:
             check_held_out(rows)
-        return [replace(joined(parts), split="held-out")], examples_of(run)
+        return [replace(Rows.join(parts), split="held-out")], examples_of(run)
     prepared = prepare(run.recipe(), data, run.path / "passport.json")
     passport = prepared.passport
     examples = replace(prepared.data, part=passport.part_of())

@@ -18,7 +18,6 @@ from orthogon.train.rows import Rows
 from orthogon.train.run import Run
 from orthogon.verbs.console import Console
 from orthogon.verbs.prepare import Prepared
-from orthogon.verbs.session import joined
 
 FOLDS = 5
 
@@ -53,7 +52,7 @@ class OutOfFold:
                                   watching)
                 self.store.write_evaluation(name, rows, {"model": "fold"})
             pieces.append(self.store.rows(name))
-        return joined(pieces)
+        return Rows.join(pieces)
 
     def _fold(self, prepared: Prepared, parts: dict[str, np.ndarray], watching: Sequence[Observer]) -> Rows:
         task = prepared.task(parts["train"])

@@ -165,10 +165,10 @@ class Session:
         parts = assess.shown_parts(passport, look)
         found = assess.assess_network(self.run, task, fitted.model, prepared, parts, fitted.compute)
         comparisons = self._baselines(task, prepared, rows, parts, found)
-        found["dev"] = joined(network)
+        found["dev"] = Rows.join(network)
         assess.write(self.run, "dev", task, found["dev"], assess.NETWORK)
         for name, pieces in baselines.items():
-            whole = joined(pieces)
+            whole = Rows.join(pieces)
             assess.write(self.run, f"{name}.dev", task, whole, name)
             comparisons += assess.compare(task, found, name, {"dev": whole})
         return self._finish(prepared, task, fitted, comparisons, about_test, noun)
@@ -268,18 +268,6 @@ def _next(run: Run, prepared: Prepared, result: dict[str, Any]) -> str:
     if prepared.recipe.data.source == IN_MEMORY:
         return f"og.load({str(run.path)!r}).predict(new_data)"
     return f"orthogon predict {run.name} NEW_DATA   (or: orthogon check {prepared.recipe.data.source})"
-
-
-def joined(pieces: Sequence[Rows]) -> Rows:
-    """The rows of several folds as one."""
-    first = pieces[0]
-    return Rows(
-        first.split, np.concatenate([piece.ids for piece in pieces]),
-        {name: np.concatenate([piece[name] for piece in pieces]) for name in first.values},
-        first.classes,
-        None if first.group is None else np.concatenate([piece.group for piece in pieces]),  # type: ignore[misc]
-        None if first.source is None else np.concatenate([piece.source for piece in pieces]),  # type: ignore[misc]
-    )
 
 
 def noun_of(data: Dataset) -> str:
