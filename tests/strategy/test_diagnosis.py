@@ -300,6 +300,24 @@ def test_several_large_gaps_are_all_named():
     assert "which is larger is open" in found.sentence
 
 
+def test_a_gap_with_a_rival_that_may_be_larger_is_named_with_it():
+    found = diagnose(parts(train=(1, 1079), dev=(13, 359), test=(19, 359)), ACCURACY, like_train=True)
+    assert found.outcome == "several"
+    assert found.sentence.startswith("VARIANCE 3.5 [")
+    assert "points is there. Dev overfitting 1.7 [" in found.sentence
+    assert "points may be larger: look for remedies of both." in found.sentence
+    likely = diagnose(parts(train=(9, 342), dev=(7, 113), test=(9, 114)), ACCURACY, like_train=True)
+    assert (likely.outcome, likely.gap("variance").state) == ("several", "undecided")
+    assert likely.sentence.startswith("VARIANCE 3.6 [")
+    assert "is there. Dev overfitting 1.7 [" in likely.sentence
+
+
+def test_without_results_on_train_it_is_said_what_is_known():
+    said = diagnose(parts(dev=(30, 200)), ACCURACY).sentence
+    assert said == ("There are no results on train, so bias and variance cannot be told. What is known: error on dev "
+                    "15.0 [10.7, 20.6] %, n = 200.")
+
+
 def test_nothing_big_is_an_answer():
     found = diagnose(parts(train=(100, 20_000), dev=(130, 20_000)), ACCURACY, like_train=True,
                      reference=measured(90, 20_000))

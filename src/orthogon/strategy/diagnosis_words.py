@@ -106,8 +106,18 @@ def _upper(text: str) -> str:
 def _several(found: Diagnosis) -> str:
     named = [f"{title(found, gap).upper()} {spoken(gap.estimate)}" for gap in found.gaps
              if gap.estimate and (gap.probability_present or 0) >= SURE]
+    if len(named) == 1:
+        rival = _rival(found)
+        beside = f" {_upper(title(found, rival))} {spoken(rival.estimate)} may be larger:" if rival.estimate else ""
+        return f"{named[0]} is there.{beside} look for remedies of both."
     which = "larger" if len(named) == 2 else "the largest"
     return f"{', '.join(named[:-1])} and {named[-1]}: which is {which} is open, so look for remedies of each."
+
+
+def _rival(found: Diagnosis) -> Gap:
+    """Of the gaps that are not surely there the one that reaches highest."""
+    return max((gap for gap in found.gaps if gap.estimate and (gap.probability_present or 0) < SURE),
+               key=lambda gap: gap.estimate.high if gap.estimate else 0.0)
 
 
 def _few_mistakes(found: Diagnosis) -> str:
@@ -137,9 +147,19 @@ def _unsure(found: Diagnosis) -> str:
     if undecided:
         said = ", ".join(f"{title(found, gap)} {spoken(gap.estimate)}" for gap in undecided if gap.estimate)
         return f"Not enough evidence: {said}. Cheapest next step: {_cheapest(found, undecided)}."
+    if found.rung("train") is None:
+        return _without_train(found)
     negligible = [f"not {title(found, gap)}" for gap in found.gaps if gap.state == "negligible"]
     said = [", ".join(negligible), found.gap("variance").reason if found.gap("variance").state == "unknown" else ""]
     return " ".join(f"{_upper(text)}." for text in said if text)
+
+
+def _without_train(found: Diagnosis) -> str:
+    """That bias and variance cannot be told, and what can be: the error on new examples."""
+    held = next(rung for part in ("dev", "test", "train-dev") if (rung := found.rung(part)))
+    share = " %" if found.unit == "rate" else f" {found.unit}".rstrip()
+    return (f"There are no results on train, so bias and variance cannot be told. What is known: {found.metric} on "
+            f"{held.name} {figures(held.estimate)}{share}, n = {held.estimate.n:,}.")
 
 
 def _cheapest(found: Diagnosis, undecided: list[Gap]) -> str:
