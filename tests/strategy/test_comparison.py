@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 from statsmodels.stats.multitest import multipletests
 
 from orthogon.errors import DataError
-from orthogon.stats import Estimate, compare_paired, tango
+from orthogon.stats import Estimate, compare_paired, compare_roc_auc, tango
 from orthogon.strategy.comparison import Contender, compare_contenders, follows, judge_promise
 from orthogon.strategy.comparison_words import number, sentence, told
+from orthogon.strategy.paired import compare_rows
 from orthogon.tasks.metrics import classification_metrics
 from orthogon.tasks.regression_metrics import regression_metrics
 from orthogon.train.rows import Rows
@@ -222,3 +225,22 @@ def test_cost_stands_beside_and_empty_columns_are_left_out():
 ])
 def test_numbers_as_they_are_written(value, rate, signed, text):
     assert number(value, rate, signed) == text
+
+
+def test_roc_auc_of_two_classes_is_compared_by_delong_whichever_class_is_positive():
+    random = np.random.default_rng(0)
+    target = random.integers(0, 2, 200)
+    shares = [np.clip(0.5 + strength * (target - 0.5) + 0.3 * random.standard_normal(200), 0, 1)
+              for strength in (0.2, 0.6)]
+    runs = [Rows("dev", np.arange(200).astype(str), {
+        "target": target, "prediction": (share > 0.5).astype(int), "loss": np.abs(share - target),
+        "score": ((share > 0.5) == target).astype(float), "probabilities": np.column_stack([1 - share, share]),
+    }, ("no", "yes"), None) for share in shares]
+    expected = compare_roc_auc(*shares, target)
+    for positive in (0, 1):
+        metric = next(each for each in classification_metrics(positive) if each.name == "roc_auc")
+        found = compare_rows(*runs, metric)
+        assert found.paired == expected
+        assert found.difference == pytest.approx(metric.value(runs[1]) - metric.value(runs[0]))
+    grouped = [replace(rows, group=np.repeat(np.arange(40).astype(str), 5)) for rows in runs]
+    assert "bootstrap over groups" in compare_rows(*grouped, metric).paired.method

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from orthogon.errors import DataError
-from orthogon.stats import PairedComparison, compare_paired, compare_paired_values
+from orthogon.stats import PairedComparison, compare_paired, compare_paired_values, compare_roc_auc
 from orthogon.stats.intervals import group_codes
 from orthogon.train.rows import Rows
 from orthogon.train.task import Metric
@@ -60,9 +60,13 @@ def named(rows: Rows, column: str) -> np.ndarray:
 def compare_rows(first: Rows, second: Rows, metric: Metric | None = None) -> Gain:
     """Single labels by right and wrong, numbers by root mean squared error, all else by score; same examples in order.
 
-    metric: compare by this one instead (the recipe's `task.metric`), by paired bootstrap.
+    metric: compare by this one instead (the recipe's `task.metric`), by paired bootstrap; the ROC AUC of two classes
+            by DeLong.
     Groups, where there are any, are resampled as wholes.
     """
+    if metric is not None and metric.name == "roc_auc" and _two_independent_classes(first, second):
+        last, positive = (rows["probabilities"][:, 1] for rows in (first, second)), first["target"] == 1
+        return Gain(compare_roc_auc(*last, positive), metric.name, 1.0)  # the same for whichever class is positive
     if metric is not None and metric.name not in ("accuracy", "error", "rmse"):
         return Gain(_compare_by(metric, first, second), metric.name, 1.0 if metric.higher_is_better else -1.0)
     groups, a, b = first.group, first.get("score"), second.get("score")
@@ -73,6 +77,12 @@ def compare_rows(first: Rows, second: Rows, metric: Metric | None = None) -> Gai
     if np.isin(a, (0, 1)).all() and np.isin(b, (0, 1)).all():
         return Gain(compare_paired(a, b, groups=groups), "accuracy", 1.0)
     return Gain(compare_paired_values(a, b, groups=groups, unit="rate"), "score", 1.0)
+
+
+def _two_independent_classes(first: Rows, second: Rows) -> bool:
+    """Whether DeLong's variance holds: one of two classes each, no groups, no weights."""
+    return first["target"].ndim == 1 and len(first.classes) == 2 and first.group is None and all(
+        "probabilities" in rows.values and "weight" not in rows.values for rows in (first, second))
 
 
 def _squared_error(rows: Rows) -> np.ndarray:
