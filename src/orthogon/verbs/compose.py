@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from orthogon import registry
-from orthogon.errors import RecipeError
+from orthogon.errors import RecipeError, nearest
 from orthogon.train.recipe import Recipe
+from orthogon.verbs.listing import METRICS
 
 IN_MEMORY = "(in memory)"
 """What stands in a recipe as the source of data, or the name of a model, that was given as an object."""
@@ -56,12 +57,16 @@ def compose(
 
 
 def _check_names(recipe: Recipe) -> None:
-    """RecipeError for a task, model, optimizer or schedule that does not exist, before a folder is made for the run."""
+    """RecipeError for a task, metric, model, … that does not exist, before a folder is made for the run."""
     model = recipe.model.name
     if model is not None and ":" not in model and not model.endswith(".py") and not model.startswith(IN_MEMORY):
         registry.models.entry(model)
     if recipe.task.name is not None:
         registry.tasks.entry(recipe.task.name)
+    known = [name for task, found in METRICS.items() if recipe.task.name in (None, task) for name, _, _ in found]
+    if recipe.task.metric is not None and known and recipe.task.metric not in known:
+        raise RecipeError(f"there is no metric {recipe.task.metric!r}", where="task.metric",
+                          remedy=nearest(recipe.task.metric, sorted(set(known))))
     registry.optimizers.entry(recipe.train.optimizer)
     registry.schedules.entry(recipe.train.schedule)
 

@@ -175,7 +175,8 @@ def _read(run: Run, data: Any) -> Dataset:
     from orthogon.verbs.sources import read_as
 
     recipe = compose(data, recipe=run.recipe())[0]
-    read, _ = with_target(read_as(recipe.data, data), recipe)
+    as_given = recipe.data.model_copy(update={"corrections": None})  # those are of the run's own examples
+    read, _ = with_target(read_as(as_given, data), recipe)
     labelled = labelled_rows(read)
     if not len(labelled):
         raise DataError("no example has a target to compare with", where=read.name,

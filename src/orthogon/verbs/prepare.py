@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from orthogon.data.corrections import corrected, read_corrections
 from orthogon.data.dataset import Dataset
 from orthogon.data.passport import Passport
 from orthogon.data.split import split
@@ -40,12 +41,15 @@ def prepare(recipe: Recipe, source: Any = None, passport: Path | None = None) ->
 
     source:   the data as an object, where it is not named by the recipe.
     passport: a passport.json that was written before: its split is taken, after checking that the data is the same.
+
+    Split, and named by the passport, is the data with its labels as given; corrections follow. So they move no example
+    to another part, and a sealed test set stays sealed.
     """
-    data = read_as(recipe.data, source)
+    data = read_as(recipe.data.model_copy(update={"corrections": None}), source)
     data, recipe = with_target(data, recipe)
     data = data.take(labelled_rows(data)) if len(labelled_rows(data)) < len(data) else data
     if passport is not None and passport.exists():
-        return Prepared(data, Passport.read(passport, data), recipe)
+        return Prepared(_mended(data, recipe), Passport.read(passport, data), recipe)
     if recipe.split.target_source is None and data.target_source is not None:
         recipe = recipe.with_values({"split.target_source": data.target_source}, where="defaults")
     settings = recipe.split
@@ -55,7 +59,13 @@ def prepare(recipe: Recipe, source: Any = None, passport: Path | None = None) ->
         target_source=settings.target_source, target_train=settings.target_train, folds=settings.folds,
         move_dev=settings.move_dev, move_reserve=settings.move_reserve,
     )
-    return Prepared(data, chosen, recipe)
+    return Prepared(_mended(data, recipe), chosen, recipe)
+
+
+def _mended(data: Dataset, recipe: Recipe) -> Dataset:
+    """With the corrections of labels that the recipe names."""
+    path = recipe.data.corrections
+    return data if path is None else corrected(data, read_corrections(path), path)
 
 
 def with_target(data: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
