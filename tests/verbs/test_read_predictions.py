@@ -326,9 +326,9 @@ def test_missing_columns_are_named_all_at_once_with_what_they_hold():
     (lambda: spoiled(id={1: "e0"}), r"column 'id': 1 ids occur more than once within a split \(e0\)"),
     (lambda: spoiled(id={40: "e0"}), r"column 'id': 1 ids stand in two splits \(e0\)"),
     (lambda: spoiled(id={5: None}), r"column 'id': 1 rows have no id \(rows 5, from 0\)"),
-    (lambda: spoiled(target={7: None}), r"column 'target': 1 row \(id e7\) have no target"),
-    (lambda: spoiled(prediction={8: None}), r"column 'prediction': 1 row \(id e8\) have no prediction"),
-    (lambda: spoiled(prediction={8: "yess"}), r"1 row \(id e8\) have the prediction 'yess', which is not among"),
+    (lambda: spoiled(target={7: None}), r"column 'target': 1 row \(id e7\) has no target"),
+    (lambda: spoiled(prediction={8: None}), r"column 'prediction': 1 row \(id e8\) has no prediction"),
+    (lambda: spoiled(prediction={8: "yess"}), r"1 row \(id e8\) has the prediction 'yess', which is not among"),
 ])
 def test_faults_name_file_column_and_rows(columns, what):
     with pytest.raises(DataError, match=f"preds.csv: {what}" if "column" in what else what) as caught:
@@ -349,8 +349,8 @@ P = np.tile([0.25, 0.75], (60, 1))
 
 @pytest.mark.parametrize(("change", "what"), [
     ((3, [0.25, 0.74]), r"columns 'p_no', 'p_yes': .* of 1 row \(id e3\) do not sum to 1 \(they sum to 0.99"),
-    ((4, [-0.25, 1.25]), r"1 row \(id e4\) have a probability outside 0 to 1"),
-    ((5, [np.nan, 1.0]), r"1 row \(id e5\) have a probability that is empty or no number"),
+    ((4, [-0.25, 1.25]), r"1 row \(id e4\) has a probability outside 0 to 1"),
+    ((5, [np.nan, 1.0]), r"1 row \(id e5\) has a probability that is empty or no number"),
 ])
 def test_probabilities_that_are_none_are_told(change, what):
     p = P.copy()
@@ -390,7 +390,7 @@ def test_numbers_that_are_none_are_told():
     target = np.arange(60) * 0.1
     prediction = [str(each) for each in target]
     prediction[9] = "high"
-    with pytest.raises(DataError, match=r"column 'prediction': 1 row \(id e9\) have a prediction that is no number"):
+    with pytest.raises(DataError, match=r"column 'prediction': 1 row \(id e9\) has a prediction that is no number"):
         parsed(written(table(target=target, prediction=prediction)))
 
 

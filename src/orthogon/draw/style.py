@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -104,7 +105,9 @@ def _raw(figure: Figure) -> str:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     text = StringIO()
-    FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None})
+    with warnings.catch_warnings():  # a glyph that matplotlib's font lacks: the text stays text, the reader has fonts
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None})
     return text.getvalue()
 
 

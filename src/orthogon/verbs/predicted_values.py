@@ -38,6 +38,11 @@ def at(ids: np.ndarray, mask: np.ndarray, most: int = 5) -> str:
     return f"{count:,} row{plural} (id{plural} {listing(ids[mask].tolist(), most)})"
 
 
+def holding(ids: np.ndarray, mask: np.ndarray) -> str:
+    """"3 rows (ids a, b, c) have", "1 row (id a) has"."""
+    return f"{at(ids, mask)} {'has' if mask.sum() == 1 else 'have'}"
+
+
 # --- classes -------------------------------------------------------------------------------------------------
 
 
@@ -115,7 +120,7 @@ def _rarer(codes: np.ndarray) -> int:
 def _predicted(frame: pl.DataFrame, known: Sequence[str], ids: np.ndarray, where: str) -> np.ndarray:
     empty = frame["prediction"].is_null().to_numpy()
     if empty.any():
-        raise DataError(f"{at(ids, empty)} have no prediction", where=f"{where}: column 'prediction'",
+        raise DataError(f"{holding(ids, empty)} no prediction", where=f"{where}: column 'prediction'",
                         remedy="Predict them too, or leave those rows out.")
     names = class_names(frame["prediction"])
     _refuse_unknown(names, known, ids, where, "prediction")
@@ -128,7 +133,7 @@ def _refuse_unknown(names: Sequence[str], known: Sequence[str], ids: np.ndarray,
     if not mask.any():
         return
     wrong = sorted({name for name, out in zip(names, mask) if out}, key=natural)
-    raise DataError(f"{at(ids, mask)} have the {column} {listing([repr(name) for name in wrong])}, which is not among "
+    raise DataError(f"{holding(ids, mask)} the {column} {listing([repr(name) for name in wrong])}, which is not among "
                     f"the classes {listing(known, 12)}", where=f"{where}: column {column!r}",
                     remedy=f"{nearest(wrong[0], list(known))} Mend it, or name all classes: --classes a,b,c")
 
@@ -190,7 +195,7 @@ def _against_shares(
                                    "that of the predicted class, give p_CLASS for each class instead.")
     if not other.any():
         return []
-    return [Finding("not-the-likeliest", "note", f"{at(ids, other)} have a prediction that is not the likeliest class; "
+    return [Finding("not-the-likeliest", "note", f"{holding(ids, other)} a prediction that is not the likeliest class; "
                     "predictions are taken as they stand", where, column="prediction")]
 
 
@@ -228,12 +233,12 @@ def _numbers(column: pl.Series) -> np.ndarray:
 def _refuse_impossible(given: np.ndarray, ids: np.ndarray, place: str) -> None:
     missing = np.asarray(~np.isfinite(given).all(axis=1))
     if missing.any():
-        raise DataError(f"{at(ids, missing)} have a probability that is empty or no number", where=place,
+        raise DataError(f"{holding(ids, missing)} a probability that is empty or no number", where=place,
                         remedy="Fill it in, leave those rows out, or leave the probabilities out altogether.")
     outside = np.asarray(((given < -SUM_TOLERANCE) | (given > 1 + SUM_TOLERANCE)).any(axis=1))
     if outside.any():
         worst = given[outside][0]
-        raise DataError(f"{at(ids, outside)} have a probability outside 0 to 1, such as "
+        raise DataError(f"{holding(ids, outside)} a probability outside 0 to 1, such as "
                         f"{worst[np.argmax(np.abs(worst - 0.5))]:.4g}", where=place,
                         remedy="Logits become probabilities by softmax; percentages by dividing by 100.")
 
@@ -251,7 +256,7 @@ def predicted_numbers(frame: pl.DataFrame, ids: np.ndarray, train: np.ndarray, w
         wrong = ~np.isfinite(values[name])
         if wrong.any():
             first = frame[name].cast(str).to_list()[int(wrong.argmax())]
-            raise DataError(f"{at(ids, wrong)} have a {name} that is no number, such as {first!r}",
+            raise DataError(f"{holding(ids, wrong)} a {name} that is no number, such as {first!r}",
                             where=f"{where}: column {name!r}",
                             remedy="Mend it, leave those rows out, or for labels: --task classify.")
     spread = values["target"][train].std() if train.any() else values["target"].std()

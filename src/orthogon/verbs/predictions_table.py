@@ -14,7 +14,7 @@ from orthogon.data.readers.options import PART_OF_NAME, Options, listing
 from orthogon.data.readers.table_files import frame_of, read_frame
 from orthogon.errors import DataError, nearest
 from orthogon.train.rows import Rows
-from orthogon.verbs.predicted_values import at, classified, predicted_numbers, probability_columns
+from orthogon.verbs.predicted_values import at, classified, holding, predicted_numbers, probability_columns
 
 if TYPE_CHECKING:
     import polars as pl
@@ -76,7 +76,7 @@ def parse(
     ids, parts = _ids(frame, where), _parts(frame, where)
     _refuse_repeated(ids, parts, where)
     if frame["target"].null_count():
-        raise DataError(f"{at(ids, frame['target'].is_null().to_numpy())} have no target",
+        raise DataError(f"{holding(ids, frame['target'].is_null().to_numpy())} no target",
                         where=f"{where}: column 'target'", remedy="Leave rows without a known answer out.")
     guessed = task is None
     task = task or _task_of(frame)
