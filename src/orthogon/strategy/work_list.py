@@ -21,12 +21,14 @@ class Work:
     """One thing that could be done.
 
     action:   what, in a few words ("rotate, shift, scale in training").
-    problem:  what it is against: "bias", "variance", "mismatch", "dev overfitting", "labels", "metric".
+    problem:  what it is against: "bias", "variance", "mismatch", "dev overfitting", "mistakes", "labels",
+              "calibration", "metric".
     decision: "adopt" (a confirmed gain), "promising" (a gain in screening), "at most" (a ceiling or a forecast),
               "not known" (`needed` examples would tell), "no" (no gain, or a loss).
     gain:     of the main metric, positive = better; None where nothing was measured. Unit "rate" is shown in points.
     cost:     in words ("1.2 x training time", "200 labels").
-    source:   which inquiry says so: "probes", "learning curve", "tags", "labels", "human".
+    source:   which inquiry says so: "probes", "learning curve", "tags", "slices", "labels", "calibration", "mismatch",
+              "human".
     needed:   examples that would decide, where that is not known.
     note:     what else must be known, in a sentence.
     changes:  flat recipe keys -> values that do it; empty where it is no matter of the recipe.
