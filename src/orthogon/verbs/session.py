@@ -192,7 +192,8 @@ class Session:
         names = list(dict.fromkeys(each["baseline"] for each in comparisons))
         baseline = {name: assess.summary(run, name) for name in names}
         write_curves(run)
-        said = verdict(diagnosed(run, task.metrics[0], noun), comparisons)
+        diagnosis = diagnosed(run, task.metrics[0], noun)
+        said = verdict(diagnosis, comparisons)
         health = health_findings(run.metrics())
         result = {
             "run": str(run.path), "name": run.name, "task": task.name, "metric": metric,
@@ -227,7 +228,7 @@ class Session:
             self.console.line("targets", targets.sentence)
         self.console.line("verdict", said)
         self.console.line("report", str(report))
-        self.console.line("next", _next(run, prepared, result))
+        self.console.line("next", _next(run, prepared, result, diagnosis.outcome in ("act", "several")))
         return run
 
     def _refitted(self, prepared: Prepared, fitted: Fitted) -> tuple[Task, Fitted]:
@@ -259,8 +260,10 @@ def diverged(error: Diverged, run: Run) -> Diverged:
     return Diverged(error.what, where=error.where, remedy=f"{error.remedy} Seen before it: {seen}.") if seen else error
 
 
-def _next(run: Run, prepared: Prepared, result: dict[str, Any]) -> str:
-    """The command that is most useful now."""
+def _next(run: Run, prepared: Prepared, result: dict[str, Any], gap: bool) -> str:
+    """The command that is most useful now. gap: whether there is one to act on."""
+    if gap and prepared.recipe.data.source != IN_MEMORY:
+        return f"orthogon probe {run.name} --minutes 10   (tries what may help, side by side)"
     if prepared.recipe.data.source is None:
         return "orthogon train digits-tilted   (a harder story, one minute)"
     if "test" not in result["splits"] and prepared.passport.test_key:
