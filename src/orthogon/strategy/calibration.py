@@ -123,7 +123,8 @@ class Mended:
         if not self.bounded:
             return "no temperature: dev holds no mistake (or nothing else) that would say how sure it may be"
         over = (100 * self.before.over.value, 100 * self.after.over.value)
-        worth = "helps" if self.gain.low > 0 else "harms" if self.gain.high < 0 else "changes nothing these show"
+        unseen = "makes no difference that could be seen"
+        worth = "helps" if self.gain.low > 0 else "harms" if self.gain.high < 0 else unseen
         loss = (self.before.cross_entropy.value, self.after.cross_entropy.value)
         return (f"temperature {self.temperature:.2f} {worth}: on {self.on}, stated minus right from {over[0]:+.1f} "
                 f"to {over[1]:+.1f} points, cross-entropy from {loss[0]:.4f} to {loss[1]:.4f}")
@@ -154,8 +155,10 @@ def _checked(rows: Rows) -> tuple[Floats, NDArray[np.int64]]:
     """Probabilities float64 (n, K) whose rows sum to 1, and class numbers (n,)."""
     found, target = rows.get("probabilities"), np.asarray(rows["target"])
     if found is None or not rows.classes or target.ndim != 1:
+        numbers = not rows.classes or target.ndim != 1
         raise DataError("calibration is of probabilities of one class each, and these rows have none",
-                        where=rows.split, remedy="For numbers look at the distance from what was predicted.")
+                        where=rows.split, remedy="For numbers look at the distance from what was predicted." if numbers
+                        else "Add a column p_CLASS for each class to the predictions.")
     probabilities = np.asarray(found, np.float64)
     if probabilities.ndim == 1:
         probabilities = np.column_stack([1 - probabilities, probabilities])

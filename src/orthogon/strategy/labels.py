@@ -82,7 +82,9 @@ def check_held_out(rows: Rows, trained_on: Iterable[str] = ()) -> None:
     """
     if rows.get("probabilities") is None or not rows.classes:
         raise DataError("wrong labels are looked for where each example has one class, with probabilities",
-                        where=rows.split, remedy="For numbers and multiple labels look at the largest losses.")
+                        where=rows.split, remedy="Add a column p_CLASS for each class to the predictions."
+                        if rows.classes and np.ndim(rows["target"]) == 1
+                        else "For numbers and multiple labels look at the largest losses.")
     seen = np.isin(rows.ids, list(trained_on))
     if rows.split == "train" or seen.any():
         count = len(rows) if rows.split == "train" else int(seen.sum())

@@ -193,7 +193,9 @@ def mismatch(
         raise DataError(f"{sizes[0]} examples of {names[0]} and {sizes[1]} of {names[1]}, {FEWEST} each are needed",
                         where="mismatch", remedy="Give dev a larger share.")
     if not found:
-        raise DataError("the inputs have no feature that can be compared", where="mismatch")
+        raise DataError("the inputs have no feature that can be compared", where="mismatch",
+                        remedy="Numbers, categories, texts and pictures can be; predictions that were read need a "
+                               "column picture or text.")
     score = held_out_scores(_boosted_trees(found), _matrix(found), second)
     together = {"all features, boosted trees": roc_auc(score, second)}
     if embedding is not None:

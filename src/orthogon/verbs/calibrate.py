@@ -33,7 +33,9 @@ class Calibrated:
         parts = self.dev.brier.to_dict()
         table = text_table(["Brier " + name if name == "score" else name for name in parts],
                            [[f"{value:.4f}" for value in parts.values()]], align="rrrr")
-        does = "predictions of this run are given at it" if self.shipped else "predictions stay as they are; --ship"
+        does = "predictions of this run are given at it" if self.shipped else "predictions stay as they are"
+        if not self.shipped and self.mended.bounded:
+            does += " (--ship: given at it from now on)"
         return f"calibration {self.dev.sentence}\n            {self.mended.sentence}\n            {does}\n\n{table}"
 
 

@@ -93,7 +93,8 @@ def labels(
     run.write_evidence("labels", document)
     write_report(run)
     page = None
-    if audit or not (reviewed or audited or corrections):
+    doubted = bool((queue.predicted != queue.given).any())
+    if audit or (doubted and not (reviewed or audited or corrections)):
         page = store.path / ("audit.html" if audit else "review.html")
         asked = audit_page(queue, examples, audit, run.name) if audit else review_page(queue, examples, count, run.name)
         write_atomically(page, asked.render())

@@ -54,8 +54,7 @@ def learning_curve(
                           remedy="Give at least 3 points and 2 repeats.")
     found = Run.open(run, root)
     recipe = found.recipe()
-    if found.result.get("foreign"):
-        raise RunError("this run holds predictions alone: there is nothing to train", where=str(found.path))
+    found.refuse_foreign("There is no network to train anew")
     if recipe.data.source == IN_MEMORY or str(recipe.model.name).startswith(IN_MEMORY):
         raise RunError("its data or model was given in memory and cannot be read again", where=str(found.path),
                        remedy="Train from a file, with a model of a name or file.py:Class.")
