@@ -65,8 +65,9 @@ def compare_rows(first: Rows, second: Rows, metric: Metric | None = None) -> Gai
     Groups, where there are any, are resampled as wholes.
     """
     if metric is not None and metric.name == "roc_auc" and _two_independent_classes(first, second):
-        last, positive = (rows["probabilities"][:, 1] for rows in (first, second)), first["target"] == 1
-        return Gain(compare_roc_auc(*last, positive), metric.name, 1.0)  # the same for whichever class is positive
+        before, after = first["probabilities"][:, 1], second["probabilities"][:, 1]
+        found = compare_roc_auc(before, after, first["target"] == 1)  # the same for whichever class is positive
+        return Gain(found, metric.name, 1.0)
     if metric is not None and metric.name not in ("accuracy", "error", "rmse"):
         return Gain(_compare_by(metric, first, second), metric.name, 1.0 if metric.higher_is_better else -1.0)
     groups, a, b = first.group, first.get("score"), second.get("score")
