@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -116,6 +118,13 @@ def test_examples_that_the_models_believe_are_sampled_too_and_the_audit_is_drawn
     assert np.array_equal(queue.uniform(200), uniform)
     assert not np.array_equal(queue.uniform(200, seed=1), uniform)
     assert len(queue.uniform(1000)) == 400
+
+
+def test_what_the_audit_draws_depends_on_no_rank_and_shows_none():
+    queue = long_queue()
+    turned = replace(queue, **{name: getattr(queue, name)[::-1] for name in ("ids", "given", "predicted")})
+    assert queue.ids[queue.uniform(200)].tolist() == turned.ids[turned.uniform(200)].tolist()
+    assert abs(np.corrcoef(np.arange(200), queue.uniform(200))[0, 1]) < 0.2
 
 
 @pytest.mark.parametrize(("wrong_among_last", "stop"), [(4, True), (5, False)])

@@ -67,8 +67,12 @@ class LabelQueue:
         return _some(np.flatnonzero(self.predicted == self.given), count, seed)
 
     def uniform(self, count: int, seed: int = 0) -> NDArray[np.int64]:
-        """Places of so many examples drawn evenly from all, whatever the models say: for the rate."""
-        return _some(np.arange(len(self)), count, seed)
+        """Places of so many examples drawn evenly from all, in no order, for the rate.
+
+        Which examples they are depends on the ids alone: ranks that are always the same would find alike many wrong
+        labels in every queue of that length.
+        """
+        return np.random.default_rng(seed).permutation(np.argsort(self.ids))[:count]
 
 
 def _some(places: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
