@@ -59,29 +59,30 @@ class Kind(NamedTuple):
     rate: tuple[float, float] = (0.004, 0.01)
     noise: tuple[float, float] = (0.0, 0.1)
     width: tuple[int, int] = (6, 12)
+    classes: tuple[int, int] = (2, 4)
     shift: tuple[float, float] = (0.0, 0.0)
     teacher: str = "tanh"
     chosen_among: int = 0
 
 
 TUNING = {
-    "small network": Kind((2000, 3000), (2, 4), steps=(250, 350), rate=(0.006, 0.015)),
-    "undertrained": Kind((1500, 3000), (32, 64), steps=(150, 250), rate=(0.0004, 0.002)),
-    "variance": Kind((500, 900), (64, 128), steps=(200, 300), rate=(0.01, 0.02), noise=(0.08, 0.2)),
-    "mismatch": Kind((1500, 2500), (32, 64), shift=(0.6, 1.2)),
-    "bias and variance": Kind((600, 1000), (4, 8), noise=(0.02, 0.1), steps=(200, 300), rate=(0.005, 0.015)),
-    "variance and mismatch": Kind((500, 900), (64, 128), steps=(200, 300), rate=(0.01, 0.02), noise=(0.05, 0.15),
-                                  shift=(0.5, 1.0)),
-    "bias and mismatch": Kind((1500, 2500), (4, 8), shift=(0.6, 1.2)),
-    "dev overfit": Kind((500, 900), (64, 128), steps=(200, 300), noise=(0.1, 0.2), chosen_among=20),
-    "nothing helps": Kind((3000, 4000), (24, 32), noise=(0.05, 0.15), width=(2, 3)),
+    "small network": Kind((2500, 3500), (2, 3), steps=(250, 350), rate=(0.01, 0.02), classes=(5, 7)),
+    "undertrained": Kind((1500, 3000), (32, 64), steps=(150, 250), rate=(0.0003, 0.001)),
+    "variance": Kind((500, 800), (64, 128), steps=(200, 300), rate=(0.01, 0.02), noise=(0.1, 0.2)),
+    "mismatch": Kind((1500, 2500), (32, 64), shift=(0.8, 1.4)),
+    "bias and variance": Kind((600, 1000), (3, 4), steps=(200, 300), rate=(0.01, 0.02), noise=(0.02, 0.1),
+                              classes=(5, 7)),
+    "variance and mismatch": Kind((500, 800), (64, 128), steps=(200, 300), rate=(0.01, 0.02), noise=(0.05, 0.15),
+                                  shift=(0.7, 1.2)),
+    "bias and mismatch": Kind((1500, 2500), (2, 3), rate=(0.01, 0.02), shift=(0.8, 1.4), classes=(5, 7)),
+    "dev overfit": Kind((500, 800), (64, 128), steps=(200, 300), noise=(0.1, 0.2), chosen_among=20),
+    "nothing helps": Kind((3000, 4000), (24, 32), rate=(0.008, 0.015), noise=(0.05, 0.15), width=(2, 3)),
 }
 """The kinds that the procedure was tuned on, with other seeds than are reported."""
 
 HELD_OUT = {
-    "optimizer fault, clusters": Kind((1500, 2500), (32, 64), rate=(0.0001, 0.0003), noise=(0.0, 0.1),
-                                      teacher="clusters"),
-    "groups shift, polynomial": Kind((1000, 2000), (32, 64), noise=(0.05, 0.15), shift=(0.6, 1.2),
+    "optimizer fault, clusters": Kind((1500, 2500), (32, 64), rate=(0.0001, 0.0003), teacher="clusters"),
+    "groups shift, polynomial": Kind((1000, 2000), (32, 64), noise=(0.05, 0.15), shift=(0.8, 1.4),
                                      teacher="polynomial"),
 }
 """The kinds that were never looked at in tuning."""
@@ -93,12 +94,12 @@ def world(kind: str, seed: int) -> World:
     """The world of that kind and seed; the same again whenever it is asked for."""
     ranges, random = KINDS[kind], np.random.default_rng([list(KINDS).index(kind), seed])
     draw = _Draw(random)
-    dimensions, classes = int(random.integers(8, 13)), int(random.integers(2, 5))
-    teacher, inputs_of = _TEACHERS[ranges.teacher](random, dimensions, classes, draw(ranges.width))
+    dimensions, classes = int(random.integers(8, 13)), draw(ranges.classes)
+    teacher, inputs_of = _TEACHERS[ranges.teacher](random, dimensions, classes, ranges)
     noise, shift = draw(ranges.noise), draw(ranges.shift)
     sizes = {"train": draw(ranges.examples), "dev": DEV, "test": FRESH}
     if shift:
-        sizes |= {"train-dev": DEV, "unused": FRESH, "reserve": int(random.integers(200, 500)) if seed % 2 else 0}
+        sizes |= {"train-dev": DEV, "unused": FRESH, "reserve": int(random.integers(300, 800)) if seed % 2 else 0}
     parts = _consecutive(sizes)
     n = sum(sizes.values())
     clean = inputs_of(n)
@@ -158,15 +159,16 @@ def _balanced(scores: Callable[[Numbers], Numbers], sample: Numbers) -> Teacher:
     return lambda inputs: ((scores(inputs) - mean) / spread).argmax(axis=1)
 
 
-def _tanh(random: np.random.Generator, dimensions: int, classes: int, width: int) -> tuple[Teacher, Any]:
+def _tanh(random: np.random.Generator, dimensions: int, classes: int, ranges: Kind) -> tuple[Teacher, Any]:
+    width = int(random.integers(ranges.width[0], ranges.width[1] + 1))
     first = random.normal(0, 1.5 / np.sqrt(dimensions), (dimensions, width))
     last, bias = random.normal(0, 1, (width, classes)), random.normal(0, 0.5, width)
     inputs_of = lambda n: random.normal(size=(n, dimensions))  # noqa: E731
     return _balanced(lambda x: np.tanh(x @ first + bias) @ last, inputs_of(4000)), inputs_of
 
 
-def _polynomial(random: np.random.Generator, dimensions: int, classes: int, width: int) -> tuple[Teacher, Any]:
-    few = min(width, 5)
+def _polynomial(random: np.random.Generator, dimensions: int, classes: int, ranges: Kind) -> tuple[Teacher, Any]:
+    few = 5
     squares = random.normal(0, 1, (few, few, classes))
     slopes = random.normal(0, 1, (dimensions, classes))
     inputs_of = lambda n: random.normal(size=(n, dimensions))  # noqa: E731
@@ -174,9 +176,9 @@ def _polynomial(random: np.random.Generator, dimensions: int, classes: int, widt
     return _balanced(scores, inputs_of(4000)), inputs_of
 
 
-def _clusters(random: np.random.Generator, dimensions: int, classes: int, width: int) -> tuple[Teacher, Any]:
+def _clusters(random: np.random.Generator, dimensions: int, classes: int, ranges: Kind) -> tuple[Teacher, Any]:
     """Each class owns some centers; the label is the class of the nearest one."""
-    count = max(width, 2 * classes)
+    count = int(random.integers(2 * classes, 3 * classes + 1))
     centers, owner = random.normal(0, 1.2, (count, dimensions)), np.arange(count) % classes
 
     def teacher(inputs: Numbers) -> Numbers:
@@ -191,6 +193,6 @@ _TEACHERS = {"tanh": _tanh, "polynomial": _polynomial, "clusters": _clusters}
 def _rivals(random: np.random.Generator, count: int) -> tuple[dict[str, Any], ...]:
     return tuple(
         {"model.options": {"hidden": [int(random.integers(64, 129))]}, "train.lr": float(random.uniform(0.008, 0.02)),
-         "train.l2": float(10 ** random.uniform(-4, -2.5)), "train.seed": index}
+         "train.l2": float(10 ** random.uniform(-4, -3)), "train.seed": index}
         for index in range(count)
     )

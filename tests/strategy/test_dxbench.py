@@ -29,7 +29,7 @@ def test_a_world_is_the_same_again_and_its_parts_are_disjoint(kind, monkeypatch)
 @pytest.mark.parametrize("teacher", ["tanh", "polynomial", "clusters"])
 def test_the_share_of_flipped_labels_is_the_bayes_error(teacher):
     random = np.random.default_rng(0)
-    label, inputs_of = worlds._TEACHERS[teacher](random, 9, 3, 8)
+    label, inputs_of = worlds._TEACHERS[teacher](random, 9, 3, worlds.Kind((1, 1), (1, 1)))
     true = label(inputs_of(20_000))
     assert (np.bincount(true, minlength=3) / 20_000 > 0.05).all()
     flipped = worlds._flipped(random, true, 0.12, 3)

@@ -109,7 +109,7 @@ def test_the_budget_is_never_exceeded(budget, costs):
 
 
 def test_a_remedy_that_turns_out_dearer_than_expected_is_reckoned_at_what_it_took():
-    measure = Simulated({"dear": 0.08}, costs={"dear": 5.0})
+    measure = Simulated({"dear": 0.16}, costs={"dear": 5.0})
     found = probe([remedy("dear"), remedy("idle")], measure)
     assert result(found, "dear").cost == pytest.approx(5.0)
     assert result(found, "dear").decision == "promising"
@@ -147,11 +147,11 @@ def test_the_promise_holds_the_true_gain_of_the_recipe_whatever_the_seeds_do(spr
 
 def test_an_adopted_gain_is_rarely_under_half_a_point():
     named = []
-    for world in range(120):
+    for world in range(50):
         true = {"a": 0.003, "b": 0.0, "c": 0.004}
         found = probe([remedy(name) for name in true], Simulated(true, n=5000, spread=0.004, world=world))
         named += [found.adopted.name] if found.adopted else []
-    assert len(named) <= 2
+    assert len(named) <= 1
 
 
 def test_at_full_budget_every_remedy_is_trained_in_full_from_two_seeds_and_p_values_are_those_of_holm():

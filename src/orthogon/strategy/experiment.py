@@ -27,7 +27,7 @@ from orthogon.train.task import Metric
 BUDGET = 4.0
 """Base trainings that a probe may take, confirmation included."""
 
-SCREENING = 0.45
+SCREENING = 0.4
 """The share of the budget that screening takes, at most; half of it the first rung."""
 
 MEASURABLE = 1.0
@@ -79,8 +79,8 @@ class _Experiment:
         """Screening where there is a choice, then the best in full until one looks good, which is then settled."""
         self._train([Arm(None, 1.0, self.seed)])
         self._screen(self._affordable(), self.seed + 1, SCREENING / 2 * self.budget)
-        survivors = self._better_half()
-        if survivors:
+        survivors = self._by_screening()
+        if survivors := survivors[: (len(survivors) + 1) // 2]:
             left = min(SCREENING * self.budget, self.budget - self.cost(survivors[0])) - self.spent
             self._screen(survivors, self.seed + 2, left)
         for finalist in self._by_screening() or self.remedies[:1]:
@@ -173,18 +173,14 @@ class _Experiment:
                                for rows in self._in_full(remedy)])
 
     def _by_screening(self) -> list[Remedy]:
-        """What was screened, furthest and best first."""
+        """What was screened, furthest and best first; the best against each gap before all others, in the order in
+        which gaps were given: a short training compares remedies against one gap, not the gaps."""
         seen = [(found[0], found[1].value, remedy) for remedy in self.remedies if (found := self._seen(remedy))]
-        return [remedy for _, _, remedy in sorted(seen, key=lambda each: (-each[0], -each[1]))]
-
-    def _better_half(self) -> list[Remedy]:
-        """Of what was screened, the best against each gap first, since short trainings say little across gaps."""
-        screened, first = self._by_screening(), dict[str, Remedy]()
-        for remedy in screened:
-            first.setdefault(remedy.problems[0] if remedy.problems else "", remedy)
-        ahead = list(first.values())
-        rest = [remedy for remedy in screened if remedy not in ahead]
-        return (ahead + rest)[: (len(screened) + 1) // 2]
+        ranked = [remedy for _, _, remedy in sorted(seen, key=lambda each: (-each[0], -each[1]))]
+        gaps = dict.fromkeys(remedy.problems[:1] for remedy in self.remedies)
+        ahead = [next(remedy for remedy in ranked if remedy.problems[:1] == gap) for gap in gaps
+                 if any(remedy.problems[:1] == gap for remedy in ranked)]
+        return ahead + [remedy for remedy in ranked if remedy not in ahead]
 
     def _hopeless(self, remedy: Remedy) -> bool:
         """Screened, and for sure no better."""
@@ -230,7 +226,7 @@ class _Experiment:
     def _confirmed(self, remedy: Remedy, gain: Gain, promised: Estimate, p_value: float) -> Result:
         smallest = SMALLEST.get(promised.unit, 0.0)
         decision, needed = "not known", None
-        if promised.low > smallest and p_value <= 0.05:
+        if promised.low > 0 and promised.value >= smallest and p_value <= 0.05:
             decision = "adopt"
         elif promised.high <= smallest:
             decision = "no"

@@ -23,8 +23,8 @@ from orthogon.strategy.paired import aligned, compare_rows
 from orthogon.train.rows import Rows
 from orthogon.train.task import Metric
 
-SMALLEST = {"rate": 0.005}
-"""What a remedy must gain for sure to be adopted, by unit: half a point; of other units anything above 0."""
+SMALLEST = {"rate": 0.01}
+"""What a remedy must gain to be adopted, by unit: one point, and surely more than nothing; of other units anything."""
 
 SEED_SHARE, SEED_WEIGHT = 0.06, 8
 """What is expected of seeds before any were seen: the accuracies of two networks of one recipe that disagree on a share
@@ -68,10 +68,15 @@ def _disagreement(first: Rows, second: Rows) -> float:
 
 
 def mean_gain(gains: Sequence[Gain]) -> Gain:
-    """Over several networks of the base, on the same examples; the least sure p-value of them."""
-    ends = np.mean([(gain.estimate.value, gain.estimate.low, gain.estimate.high) for gain in gains], axis=0)
-    value, low, high = map(float, ends)
-    return Gain(replace(gains[0].estimate, value=value, low=low, high=high), max(gain.p_value for gain in gains),
+    """Over several pairs of networks, on the same examples.
+
+    The p-value is twice the mean of theirs, which holds however they depend on each other (Rüschendorf 1982; Vovk &
+    Wang 2020, arXiv 1212.4966).
+    """
+    value, low, high = (float(each) for each in np.mean(
+        [(gain.estimate.value, gain.estimate.low, gain.estimate.high) for gain in gains], axis=0))
+    p_value = gains[0].p_value if len(gains) == 1 else min(1.0, 2 * float(np.mean([gain.p_value for gain in gains])))
+    return Gain(replace(gains[0].estimate, value=value, low=low, high=high), p_value,
                 float(np.mean([gain.disagreement for gain in gains])))
 
 
