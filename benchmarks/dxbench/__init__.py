@@ -102,6 +102,8 @@ def render(found: Record) -> str:
                   [each for each in worlds if each["kind"] == kind], ["probes"],
                   lambda each, _: f"{each['kind']}{' (held out)' if each['kind'] in HELD_OUT else ''}, "
                                   f"{each['n_dev']:,}")]),
+        "Counted in CPU seconds, the short trainings' overhead included, the probes took "
+        f"{scores.score(worlds, 'probes')['cpu_cost']:.1f} trainings of the base on average.",
         "Brier score of P(largest): " + ", ".join(
             f"{scores.brier([each for each in worlds if each['n_dev'] == n_dev]):.3f} at n_dev = {n_dev:,}"
             for n_dev in sorted({each["n_dev"] for each in worlds})) + ".",
