@@ -5,6 +5,8 @@ of an exercise is tagged. It is run once, from start to end; the page shows what
 opens with an anchor and the rows of docs/coverage.yaml that it covers:
 
     # <a id="xor"></a><!-- rows: 1.02 1.28 -->
+
+A lesson that needs a public data set which does not come with the software names it: `# <!-- data: mnist -->`.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from typing import Any
 FOLDER = Path(__file__).parent / "lessons"
 HEAD = re.compile(r'^# %%(?P<text> \[markdown\])?(?: tags=\["(?P<tag>\w+)"\])?$', re.MULTILINE)
 ANCHOR = re.compile(r'<a id="([\w-]+)"></a><!-- rows: ([\d. ]+) -->')
+DATA = re.compile(r"^<!-- data: ([\w -]+) -->$", re.MULTILINE)
 OUTPUT = re.compile(r"```text\n.*?```\n\n|!\[[^]\n]*\]\([^)\n]*\.svg\)\n\n", re.DOTALL)
 
 
@@ -76,6 +79,12 @@ def read(name: str) -> list[Cell]:
 def anchors(name: str) -> dict[str, list[str]]:
     """Anchor -> rows."""
     return {anchor: rows.split() for cell in read(name) if cell.is_text for anchor, rows in ANCHOR.findall(cell.source)}
+
+
+def data_of(name: str) -> list[str]:
+    """The public sets that must be fetched before the lesson can run."""
+    texts = "\n".join(cell.source for cell in read(name) if cell.is_text)
+    return " ".join(DATA.findall(texts)).split()
 
 
 def execute(name: str, namespace: dict[str, Any] | None = None) -> list[Output]:

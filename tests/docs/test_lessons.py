@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,12 @@ from scripts import DOCS, script
 
 lesson = script("lesson")
 NAMES = lesson.names()
+NEEDS_DATA = (
+    pytest.mark.real,
+    pytest.mark.skipif(not os.environ.get("ORTHOGON_DATA"), reason="set ORTHOGON_DATA to the public data sets"),
+    pytest.mark.timeout(1800),
+)
+RUN = [pytest.param(name, marks=NEEDS_DATA) if lesson.data_of(name) else name for name in NAMES]
 
 
 @cache
@@ -27,7 +34,12 @@ def page(name: str) -> str:
     return (DOCS / "lessons" / f"{lesson.page_name(name)}.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", NAMES)
+def shown_in(name: str) -> list[str]:
+    """The figures of the page."""
+    return re.findall(r"!\[[^]\n]*\]\(([^)\n]*)\)", page(name))
+
+
+@pytest.mark.parametrize("name", RUN)
 def test_the_lesson_runs_and_says_something_in_each_section(name):
     _, outputs = ran(name)
     said: dict[str, list[Any]] = {}
@@ -49,15 +61,19 @@ def test_the_page_is_up_to_date_but_for_what_was_printed(name):
     assert lesson.without_outputs(page(name)) == bare, f"docs/lessons/{name}.py has changed: make lessons"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RUN)
 def test_the_page_shows_each_figure_of_the_lesson_and_no_other(name):
     _, outputs = ran(name)
-    drawn = [f"{lesson.page_name(name)}/{lesson.slug(each.figure)}.svg" for each in outputs if each.figure]
-    assert len(set(drawn)) == len(drawn)
-    assert re.findall(r"!\[[^]\n]*\]\(([^)\n]*)\)", page(name)) == drawn
-    folder = DOCS / "lessons" / lesson.page_name(name)
-    assert {path.name for path in folder.iterdir()} == {Path(each).name for each in drawn}
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 750_000
+    assert shown_in(name) == [f"{lesson.page_name(name)}/{lesson.slug(each.figure)}.svg" for each in outputs
+                              if each.figure]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_figures_of_the_page_lie_beside_it_and_no_others(name):
+    shown, folder = shown_in(name), DOCS / "lessons" / lesson.page_name(name)
+    assert len(set(shown)) == len(shown)
+    assert {path.name for path in folder.glob("*")} == {Path(each).name for each in shown}
+    assert sum(path.stat().st_size for path in folder.glob("*")) < 750_000
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -122,13 +138,15 @@ def test_a_wrong_answer_to_an_exercise_fails(name, wrong):
 def test_cells_are_read_and_run_as_written(tmp_path, monkeypatch):
     monkeypatch.setattr(lesson, "FOLDER", tmp_path)
     (tmp_path / "small_talk.py").write_text(
-        '# %% [markdown]\n# <a id="a"></a><!-- rows: 1.01 1.02 -->\n# # Title\n#\n#     indented\n\n'
+        '# %% [markdown]\n# <a id="a"></a><!-- rows: 1.01 1.02 -->\n# # Title\n'
+        '# <!-- data: mnist fashion-mnist -->\n#\n#     indented\n\n'
         '# %%\nx = 1\n\n\nprint("one")\n\n# %% tags=["solution"]\nx + 1\n\n# %% [markdown]\n# end\n')
     cells = lesson.read("small_talk")
     assert [(cell.is_text, cell.tag, cell.line) for cell in cells] == [
-        (True, "", 2), (False, "", 8), (False, "solution", 14), (True, "", 17)]
-    assert cells[0].source.endswith("# Title\n\n    indented")
+        (True, "", 2), (False, "", 9), (False, "solution", 15), (True, "", 18)]
+    assert cells[0].source.endswith("-->\n\n    indented")
     assert lesson.anchors("small_talk") == {"a": ["1.01", "1.02"]}
+    assert lesson.data_of("small_talk") == ["mnist", "fashion-mnist"]
     outputs = lesson.execute("small_talk")
     assert [output.printed for output in outputs] == ["", "one\n", "2\n", ""]
     list(lesson.write("small_talk"))
