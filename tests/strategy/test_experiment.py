@@ -176,6 +176,15 @@ def test_at_full_budget_every_remedy_is_trained_in_full_from_two_seeds_and_p_val
     assert adopted(found).name == "a"
 
 
+def test_with_a_large_budget_every_remedy_is_tried_in_full_and_what_looks_good_from_three_seeds():
+    measure = Simulated({"good": 0.08, "better": 0.1})
+    found = probe([remedy("good"), remedy("idle"), remedy("better")], measure, budget=1000)
+    in_full = [arm.remedy.name if arm.remedy else "base" for arm in measure.kept if arm.budget == 1]
+    assert {name: in_full.count(name) for name in in_full} == {"base": 4, "better": 3, "good": 3, "idle": 1}
+    assert adopted(found).name == "better"
+    assert [each.decision for each in found.results[:2]] == ["adopt", "adopt"]
+
+
 def test_an_interruption_keeps_what_is_done():
     remedies = [remedy("good"), remedy("idle")]
     whole = Simulated({"good": 0.08})

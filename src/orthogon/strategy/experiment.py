@@ -2,9 +2,9 @@
 
 Screening trains every remedy and the base for a small share of the base's steps, keeps the better half, and trains
 those for a larger share from another seed. Then the best is trained in full from a seed that nothing was chosen on,
-against the run itself, and after it the next best, until one looks good. That one is settled: what is left of the
-budget goes to more networks of the base and of it, from further seeds. All are scored on the same examples. Anything
-may run the trainings: the procedure sees a `Measure` alone.
+against the run itself. Where it looks good it is settled: the base and it are trained from up to three seeds. Then the
+next best follow, while the budget lasts. All are scored on the same examples. Anything may run the trainings: the
+procedure sees a `Measure` alone.
 
 Sources: successive halving: Jamieson & Talwalkar (2016), arXiv 1502.07943; McNemar (1947); Holm (1979). Rows 14.07 to
 14.10.
@@ -33,6 +33,9 @@ SCREENING = 0.4
 MEASURABLE = 1.0
 """Seconds that the base must take for times to be compared; in less than that they say more about the machine."""
 
+SEEDS = 3
+"""From which a remedy that looks good, and the base, are trained in full, where the budget lasts."""
+
 SHORTEST, LONGEST = 0.125, 0.5
 """Shares of the base's steps at which remedies are screened."""
 
@@ -45,8 +48,8 @@ def probe(
 
     measure: trains arms; the base at its full length from `seed` is the run that is to be improved, and costs nothing.
     budget:  in trainings of the base. With folds an arm is one training fewer than a run: K folds without the last.
-    seed:    of the base. Screening uses the next two, confirmation the third after it.
-    full:    train every remedy in full from one seed instead, whatever it costs; all are tested (Holm).
+    seed:    of the base. Screening uses the next two, confirmation those after them.
+    full:    train every remedy in full from two seeds instead, whatever it costs; all are tested (Holm).
     metric:  what is gained in, where that is not accuracy, rmse or the score.
 
     Ctrl-C ends it with what is known. RecipeError without remedies, or with one name twice.
@@ -76,7 +79,7 @@ class _Experiment:
     # --- what is trained -------------------------------------------------------------------------------------
 
     def search(self) -> None:
-        """Screening where there is a choice, then the best in full until one looks good, which is then settled."""
+        """Screening where there is a choice, then the best in full."""
         self._train([Arm(None, 1.0, self.seed)])
         self._screen(self._affordable(), self.seed + 1, SCREENING / 2 * self.budget)
         survivors = self._by_screening()
@@ -88,17 +91,12 @@ class _Experiment:
                 self._train_if_affordable(Arm(finalist, 1.0, self.fresh))
                 if self._looks_good(finalist):
                     self._settle(finalist)
-                    break
 
     def _settle(self, finalist: Remedy) -> None:
         """More networks of the base and of the remedy in turn, so that the spread of seeds is seen and averaged."""
-        affordable = True
-        while affordable:
-            networks = [len(self._in_full(remedy)) for remedy in (None, finalist)]
-            if networks[0] <= networks[1]:  # the run is the first of the base
-                affordable = self._train_if_affordable(Arm(None, 1.0, self.fresh + networks[0] - 1))
-            else:
-                affordable = self._train_if_affordable(Arm(finalist, 1.0, self.fresh + networks[1]))
+        for seed in range(self.fresh, self.fresh + SEEDS):
+            for remedy in (None, finalist):
+                self._train_if_affordable(Arm(remedy, 1.0, seed))
 
     def measure_all(self) -> None:
         """Every remedy in full, from two seeds."""
@@ -110,11 +108,9 @@ class _Experiment:
         new = [arm for arm in arms if arm.name not in self.found]
         self.found |= {arm.name: (arm, measured) for arm, measured in zip(new, self.measure(new), strict=True)}
 
-    def _train_if_affordable(self, arm: Arm) -> bool:
-        if self.spent + (self.cost(arm.remedy) if arm.remedy else 1.0) > self.budget:
-            return False
-        self._train([arm])
-        return not self.found[arm.name][1].failure
+    def _train_if_affordable(self, arm: Arm) -> None:
+        if self.spent + (self.cost(arm.remedy) if arm.remedy else 1.0) <= self.budget:
+            self._train([arm])
 
     def _affordable(self) -> list[Remedy]:
         """Of the remedies, in their order, those that the first rung can train for the shortest share."""
@@ -168,7 +164,7 @@ class _Experiment:
         arm, measured = max(found, key=lambda each: (each[0].budget, each[0].seed))
         if arm.budget < 1:
             base = self.found[Arm(None, arm.budget, arm.seed).name][1]
-            return arm.budget, gain_of(base.rows, measured.rows, self.metric)
+            return None if base.failure else (arm.budget, gain_of(base.rows, measured.rows, self.metric))
         return 1.0, mean_gain([gain_of(base, rows, self.metric) for base in self._in_full(None)
                                for rows in self._in_full(remedy)])
 
