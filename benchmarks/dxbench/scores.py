@@ -56,7 +56,7 @@ def rows_of(records: Sequence[Record], rules: Sequence[str], label: Callable[[Re
     lines = []
     for n_dev in levels:
         here = [each for each in records if each["n_dev"] == n_dev]
-        for rule in rules:
+        for rule in (rule for rule in rules if rule in here[0]["advice"]):
             found = score(here, rule)
             lines.append([label(here[0], rule), *_cells(found)])
     return lines
