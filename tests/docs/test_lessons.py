@@ -15,6 +15,7 @@ from scripts import DOCS, script
 
 lesson = script("lesson")
 NAMES = lesson.names()
+pytestmark = pytest.mark.timeout(900)
 NEEDS_DATA = (
     pytest.mark.real,
     pytest.mark.skipif(not os.environ.get("ORTHOGON_DATA"), reason="set ORTHOGON_DATA to the public data sets"),
