@@ -13,7 +13,7 @@ import time
 from multiprocessing import get_context
 from typing import Any
 
-from dxbench import binomial, scores
+from dxbench import binomial, real, scores
 from dxbench.worlds import HELD_OUT, KINDS
 
 Record = dict[str, Any]
@@ -29,9 +29,11 @@ GOALS = {300: 0.20, 1000: 0.50, 5000: 0.85}
 
 
 def measure(settings: Any) -> Record:
-    """Level 0, then all worlds, in as many processes as there are cores."""
+    """Level 0, then all worlds of levels 1 and 2, in as many processes as there are cores."""
     worlds = reported()[:2] if settings.quick else reported()
-    return {"level_0": binomial.measure(20 if settings.quick else DRAWS), "worlds": assessed(worlds)}
+    faults = [(kind, REPORTED) for kind in real.KINDS] if real.available() and not settings.quick else []
+    return {"level_0": binomial.measure(20 if settings.quick else DRAWS), "worlds": assessed(worlds),
+            "real": assessed(faults) if faults else []}
 
 
 def reported() -> list[tuple[str, int]]:
@@ -104,11 +106,31 @@ def render(found: Record) -> str:
                                   f"{each['n_dev']:,}")]),
         "Counted in CPU seconds, the short trainings' overhead included, the probes took "
         f"{scores.score(worlds, 'probes')['cpu_cost']:.1f} trainings of the base on average.",
+        *_level_2(found.get("real") or []),
         "Brier score of P(largest): " + ", ".join(
             f"{scores.brier([each for each in worlds if each['n_dev'] == n_dev]):.3f} at n_dev = {n_dev:,}"
             for n_dev in sorted({each["n_dev"] for each in worlds})) + ".",
     ]
     return "\n\n".join(blocks)
+
+
+def _level_2(worlds: list[Record]) -> list[str]:
+    """What each rule advised for each planted fault, and what following it would truly gain, at 1,000 of dev."""
+    from harness import table
+
+    if not worlds:
+        return []
+
+    def told(each: Record, rule: str) -> str:
+        advice = each["advice"].get(rule)
+        return f"{advice} ({100 * each['gains'][advice]:+.1f})" if advice else "–"
+
+    rows = [[each["kind"], f"{each['best']} ({100 * each['gains'][each['best']]:+.1f})",
+             *(told(each, rule) for rule in scores.RULES)] for each in worlds if each["n_dev"] == 1000]
+    return ["Level 2, public data with planted faults, n_dev = 1,000: advice, and what following it truly "
+            "gains, in points", table(("data, fault", "best", *scores.RULES.values()), rows),
+            "Level 2, all faults", table(("n_dev, rule", *scores.HEAD), scores.rows_of(
+                worlds, list(scores.RULES), lambda each, rule: f"{each['n_dev']:,}: {scores.RULES[rule]}"))]
 
 
 def _kinds(worlds: list[Record]) -> list[str]:

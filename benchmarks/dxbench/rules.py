@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dxbench import real
 from dxbench.arms import FOLDS, Bench, Lab
 from dxbench.worlds import World, world
 from orthogon.strategy.arms import Remedy
@@ -43,7 +44,7 @@ def assess(kind: str, seed: int) -> list[Record]:
     import torch
 
     torch.set_num_threads(1)
-    lab = Lab(world(kind, seed))
+    lab = Lab(real.world(kind, seed) if kind in real.KINDS else world(kind, seed))
     return [_at_level(lab, n_dev) for n_dev in LEVELS]
 
 

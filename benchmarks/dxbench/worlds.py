@@ -100,7 +100,7 @@ def world(kind: str, seed: int) -> World:
     sizes = {"train": draw(ranges.examples), "dev": DEV, "test": FRESH}
     if shift:
         sizes |= {"train-dev": DEV, "unused": FRESH, "reserve": int(random.integers(300, 800)) if seed % 2 else 0}
-    parts = _consecutive(sizes)
+    parts = consecutive(sizes)
     n = sum(sizes.values())
     clean = inputs_of(n)
     labels = _flipped(random, teacher(clean), noise, classes)
@@ -132,7 +132,8 @@ class _Draw:
         return float(self.random.uniform(*ends))
 
 
-def _consecutive(sizes: dict[str, int]) -> dict[str, np.ndarray]:
+def consecutive(sizes: dict[str, int]) -> dict[str, np.ndarray]:
+    """Part -> its rows, one part after the other."""
     ends = np.cumsum(list(sizes.values()))
     return {name: np.arange(end - size, end) for (name, size), end in zip(sizes.items(), ends) if size}
 
