@@ -9,7 +9,7 @@
 import orthogon as og
 
 # %% [markdown]
-# <a id="problem"></a><!-- rows: 11.04 11.05 11.06 11.08 14.20 -->
+# <a id="problem"></a><!-- rows: 11.04 11.05 11.06 11.08 14.20 14.32 -->
 # ## Data that is not what you will see
 #
 # Half of these digits came from a scanner. The other half look as if a phone had been held askew: each is turned by up
@@ -92,6 +92,7 @@ og.compare(run, after)
 # did not need it. When all choices are made, `orthogon evaluate after --test` looks again, and says that it is the
 # second look.
 #
+# <a id="exercises"></a><!-- rows: 14.06 14.16 -->
 # ## Exercises
 #
 # 1. Take the target out of the story: `og.train("digits")`. What can 359 pictures of dev still show?
