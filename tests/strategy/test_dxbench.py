@@ -54,7 +54,7 @@ def tiny(monkeypatch):
     small = worlds.Kind((250, 250), (8, 8), steps=(12, 12))
     monkeypatch.setattr(worlds, "DEV", 300)
     monkeypatch.setattr(worlds, "FRESH", 400)
-    monkeypatch.setattr(rules, "LEVELS", (300,))
+    monkeypatch.setattr(rules, "LEVELS", (250, 300))
     monkeypatch.setattr(rules, "TRUTH_SEEDS", range(100, 101))
     monkeypatch.setattr(rules, "remedies_for", lambda *given, real=rules.remedies_for: real(*given)[:2])
     monkeypatch.setitem(worlds.KINDS, "variance", small)
@@ -63,9 +63,10 @@ def tiny(monkeypatch):
 
 def test_two_small_worlds_are_judged_by_every_rule_and_stand_in_the_tables(tiny):
     records = rules.assess("variance", 0) + rules.assess("mismatch", 0)
-    assert [each["folds"] for each in records] == [True, False]
+    assert [each["folds"] for each in records] == [False, True, False, False]
     for each in records:
-        assert set(each["advice"]) == set(scores.RULES)
+        in_full = each["n_dev"] != rules.WITH_FOLDS
+        assert set(each["advice"]) == {rule for rule in scores.RULES if rule != "full" or in_full}
         assert set(each["advice"].values()) <= {*each["gains"], None}
         assert 0 < each["cost"] <= 4
     found = {"level_0": binomial.measure(3), "worlds": records}
