@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -52,6 +52,7 @@ class Entry:
     kinds: the kinds of input column that it accepts; empty = any.
     extra: the optional dependency that it needs.
     options: of a model, what `model.options` may hold.
+    variant: where one function builds several, which of them: what it is given as `variant`.
     """
 
     name: str
@@ -60,10 +61,12 @@ class Entry:
     kinds: tuple[str, ...] = ()
     extra: str = ""
     options: tuple[Option, ...] = ()
+    variant: str = ""
 
     def load(self) -> Any:
         module, _, attribute = self.path.partition(":")
-        return getattr(import_module(module), attribute)
+        found = getattr(import_module(module), attribute)
+        return partial(found, variant=self.variant) if self.variant else found
 
 
 class Registry:
@@ -112,6 +115,11 @@ tasks = Registry(
         Entry("multilabel", "orthogon.tasks.multilabel:MultiLabel", "any number of labels; unknown ones left out"),
     ),
 )
+
+def family(path: str, lines: dict[str, str], options: tuple[Option, ...] = ()) -> tuple[Entry, ...]:
+    """Entries of models for pictures that one builder makes: its `variant` is the name; name -> one line."""
+    return tuple(Entry(name, path, line, ("image",), options=options, variant=name) for name, line in lines.items())
+
 
 _DROPOUT = "share of the {} left out in training"
 _SHAPE = {"low": 1, "scale": "log"}
