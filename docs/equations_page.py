@@ -23,7 +23,7 @@ NOTICE = "<!-- Written by docs/equations_page.py from src/orthogon/equations; `m
 MODULES = (
     "derivative", "activations", "losses", "regression_losses", "perceptron", "quadratic", "dense", "logistic",
     "initialization", "regularization", "averages", "optimizers", "schedules", "normalization",
-    "weight_normalization", "convolution", "boxes", "recurrent", "attention", "sequences", "embeddings", "similarity",
+    "weight_normalization", "convolution_sizes", "filters", "convolution", "boxes", "recurrent", "attention", "sequences", "embeddings", "similarity",
     "boltzmann",
 )  # in the order of a course
 INTRODUCTION = """Under each function stands the largest distance of its outputs and gradients from torch's, in float64,

@@ -11,10 +11,9 @@ from orthogon.equations.convolution import (
     convolution,
     max_pool,
     max_pool_backward,
-    multiplications,
-    output_size,
     true_convolution,
 )
+from orthogon.equations.convolution_sizes import multiplications, output_size
 
 
 def layer(x: np.ndarray, filters: int, f: int) -> tuple[np.ndarray, int]:

@@ -13,39 +13,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from orthogon.equations._shapes import Floats
+from orthogon.equations.convolution_sizes import output_size
 
 Cache = tuple[Any, ...]
 ConvolutionCache = tuple[tuple[int, ...], Floats, Floats, int, int]
-
-
-def output_size(n: int, f: int, stride: int = 1, padding: int = 0) -> int:
-    """Length of the output along an axis of length n under a filter of length f.
-
-        ⌊(n + 2p − f) / s⌋ + 1
-
-    Rounded down, divided by s and not by s + 1 (rows 16.03, 16.04, E24, E30).
-    """
-    if f < 1 or stride < 1 or padding < 0:
-        raise ValueError(
-            f"filter {f}, stride {stride}, padding {padding}: expected filter >= 1, stride >= 1, padding >= 0"
-        )
-    if n + 2 * padding < f:
-        raise ValueError(f"a filter of {f} does not fit into {n} + 2·{padding}: pad more, or take a smaller filter")
-    return (n + 2 * padding - f) // stride + 1
-
-
-def multiplications(x_shape: tuple[int, ...], W_shape: tuple[int, ...], stride: int = 1, padding: int = 0) -> int:
-    """How many multiplications a convolution of one example takes.
-
-        (n_H · n_W · n_C) of this layer  times  f · f · n_C of the layer before
-
-    x_shape: C×H×W. W_shape: K×C×f×f. A filter is as deep as its input: f² n_C, not f³ (row 16.25, E31).
-    """
-    filters, channels, *f = W_shape
-    if channels != x_shape[0] or len(W_shape) != len(x_shape) + 1:
-        raise ValueError(f"input {x_shape} and filters {W_shape}: expected C×H×W and K×C×f×f with the same C")
-    out = prod(output_size(n, length, stride, padding) for n, length in zip(x_shape[1:], f))
-    return out * filters * channels * prod(f)
 
 
 def convolution(x: Floats, W: Floats, b: Floats, stride: int = 1, padding: int = 0) -> tuple[Floats, ConvolutionCache]:
