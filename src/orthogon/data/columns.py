@@ -40,7 +40,7 @@ def _digest(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=16).digest()
 
 
-def _digest_rows(array: np.ndarray) -> np.ndarray:
+def digest_rows(array: np.ndarray) -> np.ndarray:
     # dtype V16, not S16: NumPy strips trailing zero bytes from S.
     flat = np.ascontiguousarray(array).reshape(len(array), -1)
     return np.array([_digest(row.tobytes()) for row in flat], dtype="V16")
@@ -78,7 +78,7 @@ class NumberColumn(Column):
         return float(value) if self.values.ndim == 1 else value
 
     def digests(self) -> np.ndarray:
-        return _digest_rows(self.values.astype(np.float64, copy=False))
+        return digest_rows(self.values.astype(np.float64, copy=False))
 
 
 class CategoryColumn(Column):
@@ -189,7 +189,7 @@ class DateColumn(Column):
         return str(self.values[row])
 
     def digests(self) -> np.ndarray:
-        return _digest_rows(self.values.view(np.int64))
+        return digest_rows(self.values.view(np.int64))
 
 
 class LabelsColumn(Column):
@@ -214,7 +214,7 @@ class LabelsColumn(Column):
         return ", ".join(name for name, value in zip(self.names, self.values[row]) if value == 1)
 
     def digests(self) -> np.ndarray:
-        return _digest_rows(self.values)
+        return digest_rows(self.values)
 
 
 class ImageColumn(Column):
@@ -274,5 +274,5 @@ class ImageColumn(Column):
 
     def digests(self) -> np.ndarray:
         if self.pixels is not None:
-            return _digest_rows(self.pixels)
+            return digest_rows(self.pixels)
         return np.array([_digest(path.read_bytes()) for path in self.files], dtype="V16")
