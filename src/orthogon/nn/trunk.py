@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
@@ -23,13 +23,13 @@ class FeatureMap(NamedTuple):
 class PictureNetwork(nn.Module, ABC):
     """A classifier of pictures that others can build on: detection and localization on its maps, transfer on its parts.
 
-    head:   name of the module that reads the features and gives the outputs, the new part in transfer: "fc",
-            "classifier". Everything before it is the trunk.
-    output: name of the layer that has one output for each class: "fc", "classifier.6".
+    head_name:   of the module that reads the features and gives the outputs, the new part in transfer: "fc",
+                 "classifier". Everything before it is the trunk.
+    output_name: of the layer that has one output for each class: "fc", "classifier.6".
     """
 
-    head: ClassVar[str]
-    output: ClassVar[str]
+    head_name: str
+    output_name: str
 
     @property
     @abstractmethod
