@@ -26,6 +26,7 @@ class Layer:
 
     name:   its path in the model. kind: its class. shape: of its output for one example; () where it gives no tensor.
     parameters: how many it owns. multiply_adds: for one example, in matrix products and convolutions.
+    arithmetic: how its size and its parameters come about; "" where there is nothing to reckon.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Layer:
     shape: tuple[int, ...]
     parameters: int
     multiply_adds: int
+    arithmetic: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,10 @@ class Summary:
         )
 
     def _table(self) -> tuple[list[str], list[list[Any]]]:
-        headers = ["layer", "kind", "output", "parameters", "multiply-adds"]
+        headers = ["layer", "kind", "output", "parameters", "multiply-adds", "arithmetic"]
         return headers, [
-            [layer.name or "(model)", layer.kind, _times(layer.shape), layer.parameters, layer.multiply_adds]
+            [layer.name or "(model)", layer.kind, _times(layer.shape), layer.parameters, layer.multiply_adds,
+             layer.arithmetic]
             for layer in self.layers
         ]
 
@@ -127,9 +130,10 @@ def summarize(model: nn.Module, inputs: tuple[Tensor, ...], name: str) -> Summar
 
 @dataclass
 class _Seen:
-    """What a module was seen to do: its operations in all calls, and what its last one gave."""
+    """What a module was seen to do: its operations in all calls, and the shapes of its last one."""
 
     operations: int = 0
+    given: tuple[int, ...] = ()
     shape: tuple[int, ...] = ()
     before: int = 0
 
@@ -151,6 +155,7 @@ def _watched(model: nn.Module, counter: Any) -> Iterator[dict[str, _Seen]]:
         def hook(module: nn.Module, arguments: Any, output: Any) -> None:
             entry = seen[path]
             entry.operations += counter.get_total_flops() - entry.before
+            entry.given = tuple(arguments[0].shape[1:]) if arguments and isinstance(arguments[0], Tensor) else ()
             entry.shape = tuple(output.shape[1:]) if isinstance(output, Tensor) else ()
 
         return hook
@@ -174,9 +179,12 @@ def _rows(model: nn.Module, seen: Mapping[str, _Seen]) -> list[tuple[str, nn.Mod
 
 
 def _layer(path: str, module: nn.Module, seen: _Seen | None, examples: int) -> Layer:
+    from orthogon.nn.arithmetic import arithmetic
+
     own = sum(parameter.numel() for parameter in module.parameters(recurse=False))
     seen = seen or _Seen()
-    return Layer(path, type(module).__name__, seen.shape, own, seen.operations // 2 // examples)
+    told = arithmetic(module, seen.given, seen.shape) if seen.given and seen.shape else ""
+    return Layer(path, type(module).__name__, seen.shape, own, seen.operations // 2 // examples, told)
 
 
 def _tensors(data: Any) -> tuple[Tensor, ...] | None:
