@@ -53,6 +53,7 @@ class Entry:
     extra: the optional dependency that it needs.
     options: of a model, what `model.options` may hold.
     variant: where one function builds several, which of them: what it is given as `variant`.
+    published: of a model for pictures, what it was published for: C×H×W, and its number of outputs.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Entry:
     extra: str = ""
     options: tuple[Option, ...] = ()
     variant: str = ""
+    published: tuple[int, ...] = ()
 
     def load(self) -> Any:
         module, _, attribute = self.path.partition(":")
@@ -116,9 +118,14 @@ tasks = Registry(
     ),
 )
 
-def family(path: str, lines: dict[str, str], options: tuple[Option, ...] = ()) -> tuple[Entry, ...]:
+IMAGENET = (3, 224, 224, 1000)
+
+
+def family(path: str, lines: dict[str, str], options: tuple[Option, ...] = (),
+           published: tuple[int, ...] = IMAGENET) -> tuple[Entry, ...]:
     """Entries of models for pictures that one builder makes: its `variant` is the name; name -> one line."""
-    return tuple(Entry(name, path, line, ("image",), options=options, variant=name) for name, line in lines.items())
+    return tuple(Entry(name, path, line, ("image",), options=options, variant=name, published=published)
+                 for name, line in lines.items())
 
 
 _DROPOUT = "share of the {} left out in training"

@@ -16,8 +16,8 @@ _POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, 
 def arithmetic(layer: nn.Module, given: Sequence[int], gives: Sequence[int]) -> str:
     """"(28 + 2·2 − 5)/1 + 1 = 28; (5·5·1 + 1)·6": the side of what it gives, and its parameters.
 
-    "" where there is nothing to reckon. given, gives: the shapes of one example before and after the layer. Sides are divided and rounded down (E24, E30);
-    a picture whose sides differ has one sum for each.
+    "" where there is nothing to reckon. given, gives: the shapes of one example before and after the layer. Sides are
+    divided and rounded down (E24, E30); a picture whose sides differ has one sum for each.
     """
     if isinstance(layer, _CONVOLUTIONS):
         sums = _sides(layer, given, gives)

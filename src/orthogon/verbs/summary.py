@@ -93,7 +93,8 @@ def summary(
     """Layers, output shapes, parameters and multiply-adds of a network.
 
     model:   a module, the name of a model, `file.py:Class`, or a run (its recipe then says the data as well).
-    data:    what it is to learn from, as `og.read` takes it, or the input tensors of a module; default: the digits.
+    data:    what it is to learn from, as `og.read` takes it, or the input tensors of a module; left out: for pictures
+             of the size, and as many classes, as the model was published for, where it was, else the digits.
     target:  the column to learn. options: of the model, e.g. {"hidden": [64, 64]}. root: the folder of the runs.
 
     Nothing is trained and the model is left as it is. RecipeError, DataError or RunError where there is none.
@@ -101,6 +102,8 @@ def summary(
     inputs = _tensors(data)
     if inputs is not None and not isinstance(model, str | Path | Run):
         return summarize(model, inputs, type(model).__name__)
+    if data is None and isinstance(model, str) and (published := _published(model)):
+        return summarize(*_as_published(model, published, options), model)
     recipe = _recipe(model, data, target, options, root)
     built, inputs, name = _built(recipe, data, None if isinstance(model, str | Path | Run) else model)
     return summarize(built, inputs, name)
@@ -185,6 +188,26 @@ def _layer(path: str, module: nn.Module, seen: _Seen | None, examples: int) -> L
     seen = seen or _Seen()
     told = arithmetic(module, seen.given, seen.shape) if seen.given and seen.shape else ""
     return Layer(path, type(module).__name__, seen.shape, own, seen.operations // 2 // examples, told)
+
+
+def _published(model: str) -> tuple[int, ...]:
+    from orthogon import registry
+
+    return registry.models.entry(model).published if model in registry.models else ()
+
+
+def _as_published(model: str, published: tuple[int, ...], options: Mapping[str, Any] | None) -> tuple[Any, Any]:
+    """The model for what it was published for, and one picture of zeros."""
+    import torch
+
+    from orthogon.nn.spec import InputSpec, ModelSpec
+    from orthogon.train.build import build_model
+    from orthogon.train.recipe import ModelSettings
+
+    *shape, outputs = published
+    spec = ModelSpec((InputSpec("image", tuple(shape)),), outputs)
+    built = build_model(spec, ModelSettings(name=model, options=dict(options or {})), seed=0)
+    return built, (torch.zeros(1, *shape),)
 
 
 def _tensors(data: Any) -> tuple[Tensor, ...] | None:
