@@ -130,6 +130,7 @@ def family(path: str, lines: dict[str, str], options: tuple[Option, ...] = (),
 
 _DROPOUT = "share of the {} left out in training"
 _SHAPE = {"low": 1, "scale": "log"}
+_LAST_DROPOUT = Option("dropout", 0.0, _DROPOUT.format("units before the last layer"), 0, 0.99, problem="dev fit")
 
 _MLP = (
     Option("hidden", (256, 128), "sizes of the hidden layers", high=65_536, **_SHAPE),
@@ -145,7 +146,7 @@ _CONVNET = (
     Option("width", 32, "channels of the first layer; each stage doubles them", high=512, **_SHAPE),
     Option("depth", 1, "blocks in each stage around which the signal may pass", 0, 64),
     Option("stages", None, "left out: by the size of the picture", 1, 10),
-    Option("dropout", 0.0, _DROPOUT.format("units before the last layer"), 0, 0.99, problem="dev fit"),
+    _LAST_DROPOUT,
     Option("activation", "relu", "between the layers"),
 )
 _GMLP = (
@@ -157,6 +158,15 @@ _GMLP = (
 _LENET5 = (
     Option("variant", "modern", "modern or paper"),
     Option("output", "rbf", "last layer of the paper's variant: rbf or linear"),
+)
+
+_FORM = "small for pictures to 64 pixels, imagenet for larger ones; left out: by their side"
+_RESNET = (
+    Option("stem", None, _FORM),
+    Option("width", None, "channels of the first stage; left out: 64 (16 for CIFAR's)", high=1024, **_SHAPE),
+    _LAST_DROPOUT,
+    Option("shortcut", None, "around a block that changes shape: projection or zeros; left out: as published"),
+    Option("zero_init_residual", False, "whether each block starts as the identity"),
 )
 
 models = Registry(
@@ -171,6 +181,10 @@ models = Registry(
               options=_CONVNET),
         Entry("gmlp", "orthogon.vision.gmlp:gmlp", "gated MLP over patches, without attention", ("image",),
               options=_GMLP),
+        *family("orthogon.vision.resnet:resnet", {
+            **{f"resnet{n}": f"ResNet of {n} layers, as torchvision's" for n in (18, 34, 50, 101, 152)},
+            **{f"resnet{n}": f"ResNet of {n} layers, as published for CIFAR" for n in (20, 32, 44, 56, 110)},
+        }, _RESNET),
     ),
 )
 

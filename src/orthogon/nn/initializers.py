@@ -71,9 +71,9 @@ def initialize(layer: nn.Linear | nn.Conv2d, followed_by: str = "identity", sche
         init.zeros_(layer.bias)
 
 
-def initialize_output(layer: nn.Linear) -> None:
+def initialize_output(layer: nn.Linear | nn.Conv2d) -> None:
     """The last layer: a tenth of LeCun's weights, so that training starts near equal odds but every gradient lives."""
-    init.normal_(layer.weight, std=0.1 / math.sqrt(layer.in_features))
+    init.normal_(layer.weight, std=0.1 / math.sqrt(layer.weight[0].numel()))
     if layer.bias is not None:
         init.zeros_(layer.bias)
 

@@ -44,7 +44,7 @@ def build_model(spec: ModelSpec, settings: ModelSettings, seed: int) -> nn.Modul
     if settings.name is None:
         raise RecipeError("no model is named", where="model.name", remedy="For example: --model mlp")
     builder = _builder(settings, spec)
-    known = {name: each for name, each in inspect.signature(builder).parameters.items() if name != "spec"}
+    known = dict(inspect.signature(builder).parameters)
     takes_any = any(each.kind is each.VAR_KEYWORD for each in known.values())
     for option in settings.options:
         if option not in known and not takes_any:
@@ -87,14 +87,17 @@ def _builder(settings: ModelSettings, spec: ModelSpec) -> Callable[..., nn.Modul
 
 
 def _with_spec(builder: Callable[..., nn.Module], spec: ModelSpec) -> Callable[..., nn.Module]:
-    """The builder with the spec filled in, where it asks for one."""
-    if "spec" not in inspect.signature(builder).parameters:
+    """The builder with the spec filled in, where it asks for one; its signature is of what is left to choose."""
+    signature = inspect.signature(builder)
+    if "spec" not in signature.parameters:
         return builder
 
     def built(**options: Any) -> nn.Module:
         return builder(spec, **options)
 
-    built.__signature__ = inspect.signature(builder)  # type: ignore[attr-defined]
+    decided = {"spec", *getattr(builder, "keywords", ())}
+    built.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[each for name, each in signature.parameters.items() if name not in decided])
     return built
 
 

@@ -9,30 +9,12 @@ from orthogon.errors import RecipeError
 from orthogon.nn.activations import activation as make_activation
 from orthogon.nn.initializers import initialize, initialize_output
 from orthogon.nn.models import Flat
-from orthogon.nn.spec import InputSpec, ModelSpec
+from orthogon.nn.spec import ModelSpec
+from orthogon.vision.blocks import picture_input
 
 ROOM = 8  # side in pixels from which a picture is halved: it then keeps at least 4
 STEM_ROOM = 24  # side from which the first layer halves already
 LARGEST = 512  # channels
-
-
-def picture_input(spec: ModelSpec, model: str) -> InputSpec:
-    """The one picture that the model is given; RecipeError where there is none or something else comes first."""
-    if not spec.inputs or spec.inputs[0].kind != "image" or "image" in spec.kinds[1:]:
-        raise RecipeError(
-            f"{model} takes one picture; the inputs are {', '.join(spec.kinds) or 'none'}", where="model.name",
-            remedy="Choose mlp for tables: --model mlp",
-        )
-    return spec.inputs[0]
-
-
-def lone_picture(spec: ModelSpec, model: str) -> InputSpec:
-    """The picture of a model that takes nothing beside it; RecipeError where there is more, or none."""
-    picture = picture_input(spec, model)
-    if len(spec.inputs) > 1:
-        raise RecipeError(f"{model} takes a picture alone; there are other inputs beside it", where="model.name",
-                          remedy="Choose convnet, which joins them: --model convnet")
-    return picture
 
 
 class ConvBlock(nn.Module):

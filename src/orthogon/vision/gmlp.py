@@ -8,7 +8,7 @@ from orthogon.errors import RecipeError
 from orthogon.nn.gated_mlp import GatedMLPBlock
 from orthogon.nn.initializers import initialize, initialize_output
 from orthogon.nn.spec import InputSpec, ModelSpec
-from orthogon.vision.convnet import lone_picture
+from orthogon.vision.blocks import lone_picture
 
 ALONG_A_SIDE = 7
 """Patches along the longer side, at most, where no size is asked for."""

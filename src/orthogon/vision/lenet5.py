@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from orthogon.errors import RecipeError, nearest
 from orthogon.nn.initializers import initialize, initialize_output
 from orthogon.nn.spec import InputSpec, ModelSpec
-from orthogon.vision.convnet import lone_picture
+from orthogon.vision.blocks import lone_picture
 
 # Table I of the paper: which maps of S2 each of the 16 maps of C3 sees.
 C3_TABLE = (

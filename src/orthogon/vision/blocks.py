@@ -1,0 +1,71 @@
+"""What the networks for pictures share: the picture they take, their form for small ones, and their first weights."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from orthogon.errors import RecipeError, nearest
+from orthogon.nn.initializers import initialize, initialize_output
+from orthogon.nn.spec import InputSpec, ModelSpec
+from orthogon.nn.trunk import PictureNetwork
+
+SMALL = 64
+"""Side in pixels up to which a network begins in its form for small pictures, where no form is asked for."""
+
+
+def picture_input(spec: ModelSpec, model: str) -> InputSpec:
+    """The one picture that the model is given; RecipeError where there is none or something else comes first."""
+    if not spec.inputs or spec.inputs[0].kind != "image" or "image" in spec.kinds[1:]:
+        raise RecipeError(
+            f"{model} takes one picture; the inputs are {', '.join(spec.kinds) or 'none'}", where="model.name",
+            remedy="Choose mlp for tables: --model mlp",
+        )
+    return spec.inputs[0]
+
+
+def lone_picture(spec: ModelSpec, model: str) -> InputSpec:
+    """The picture of a model that takes nothing beside it; RecipeError where there is more, or none."""
+    picture = picture_input(spec, model)
+    if len(spec.inputs) > 1:
+        raise RecipeError(f"{model} takes a picture alone; there are other inputs beside it", where="model.name",
+                          remedy="Choose convnet, which joins them: --model convnet")
+    return picture
+
+
+def require_side(picture: InputSpec, smallest: int, model: str, otherwise: str = "") -> None:
+    """RecipeError for a picture with fewer pixels along a side; otherwise: what helps instead of enlarging it."""
+    _, high, wide = picture.shape
+    if min(high, wide) < smallest:
+        raise RecipeError(
+            f"{model} needs pictures of at least {smallest}×{smallest} pixels; these have {high}×{wide}",
+            where="model.name", remedy=f"Enlarge them: --set data.image_size={smallest}"
+                                       f"{f', or {otherwise}' if otherwise else ''}.",
+        )
+
+
+def choose_form(picture: InputSpec, asked: str | None, option: str = "stem") -> str:
+    """The form that was asked for, or the one that suits the picture: "small" to 64 pixels, "imagenet" above.
+
+    option: what asks for it, for the RecipeError about a form that does not exist.
+    """
+    if asked is None:
+        return "small" if min(picture.shape[1:]) <= SMALL else "imagenet"
+    if asked not in ("imagenet", "small"):
+        raise RecipeError(f"{option} is imagenet or small; got {asked!r}", where=f"model.options.{option}",
+                          remedy=nearest(str(asked), ["imagenet", "small"]))
+    return asked
+
+
+def initialize_network(network: PictureNetwork) -> None:
+    """First weights: He et al.'s normal (arXiv:1502.01852) before every ReLU, a tenth of LeCun's in the output layer.
+
+    By fan in, so that the signal keeps its size where no batch norm restores it; the uniform draws that VGG, AlexNet
+    and SqueezeNet were published with let it shrink, and such networks do not start from scratch. Small outputs make
+    the first loss log K, so that no steps are spent on unlearning random certainty.
+    """
+    output = network.get_submodule(network.output_name)
+    for layer in network.modules():
+        if isinstance(layer, (nn.Conv2d, nn.Linear)) and layer is not output:
+            initialize(layer, followed_by="relu")
+    if isinstance(output, (nn.Conv2d, nn.Linear)):
+        initialize_output(output)
