@@ -7,7 +7,7 @@ A registry is a table. Other packages join through the entry-point groups `ortho
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -155,6 +155,15 @@ _GMLP = (
     Option("depth", 4, "blocks", high=256, **_SHAPE),
     Option("patch", None, "side of the patches in pixels; left out: by the size of the picture", high=1024, **_SHAPE),
 )
+_PLAIN = (
+    Option("blocks", ((32,), (64,)), "for each block the filters of its convolutions, before a pool that halves"),
+    Option("side", 3, "side of the filters", 1, 31),
+    Option("padding", "same", "same or valid"),
+    Option("pool", "max", "max or average"),
+    Option("dense", (128,), "sizes of the fully connected layers", high=65_536, **_SHAPE),
+    Option("dropout", 0.0, _DROPOUT.format("the last map"), 0, 0.99, problem="dev fit"),
+    Option("activation", "relu", "after each convolution and fully connected layer"),
+)
 _LENET5 = (
     Option("variant", "modern", "modern or paper"),
     Option("output", "rbf", "last layer of the paper's variant: rbf or linear"),
@@ -168,6 +177,12 @@ _RESNET = (
     Option("shortcut", None, "around a block that changes shape: projection or zeros; left out: as published"),
     Option("zero_init_residual", False, "whether each block starts as the identity"),
 )
+_MOBILENET = (
+    Option("width", 1.0, "times the channels of every layer", 0.05, 8, scale="log"),
+    Option("stem", None, _FORM),
+    Option("padding", "symmetric", "symmetric, or same: as TensorFlow pads"),
+    replace(_LAST_DROPOUT, default=0.2),
+)
 
 models = Registry(
     "model",
@@ -175,6 +190,8 @@ models = Registry(
         Entry("linear", "orthogon.nn.models:linear", "logistic, softmax or linear regression: no hidden layer"),
         Entry("mlp", "orthogon.nn.models:mlp", "fully connected layers; category embeddings on tables",
               options=_MLP),
+        Entry("plain", "orthogon.vision.plain:plain", "convolutions and pooling, repeated, then dense layers",
+              ("image",), options=_PLAIN),
         Entry("lenet5", "orthogon.vision.lenet5:lenet5", "LeNet-5 (1998), modern or paper variant", ("image",),
               options=_LENET5),
         Entry("convnet", "orthogon.vision.convnet:convnet", "small batch-normalized convnet", ("image",),
@@ -185,6 +202,10 @@ models = Registry(
             **{f"resnet{n}": f"ResNet of {n} layers, as torchvision's" for n in (18, 34, 50, 101, 152)},
             **{f"resnet{n}": f"ResNet of {n} layers, as published for CIFAR" for n in (20, 32, 44, 56, 110)},
         }, _RESNET),
+        *family("orthogon.vision.mobilenet:mobilenet", {
+            "mobilenet_v1": "MobileNet-V1: separable convolutions",
+            "mobilenet_v2": "MobileNet-V2: inverted residuals, as torchvision's",
+        }, _MOBILENET),
     ),
 )
 

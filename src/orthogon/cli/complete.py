@@ -28,6 +28,13 @@ def data(incomplete: str) -> Choices:
     return [pair for pair in names if pair[0].startswith(incomplete)] + _paths(incomplete)
 
 
+def recipes(incomplete: str) -> Choices:
+    """The recipes that come with the software, and paths."""
+    from orthogon.train.recipes import names
+
+    return [pair for pair in names().items() if pair[0].startswith(incomplete)] + _paths(incomplete)
+
+
 def runs(incomplete: str) -> Choices:
     names = [path.parent.name for path in sorted(Path("runs").glob("*/recipe.yaml"))]
     found = [("last", "the last run"), ("last~1", "the one before it"), *((name, "") for name in names)]

@@ -94,11 +94,11 @@ def list_(
     what: Annotated[
         str,
         Argument(
-            metavar="models|tasks|data|runs|optimizers|schedules|knobs|metrics",
+            metavar="models|tasks|data|runs|optimizers|schedules|knobs|metrics|recipes",
             show_default=False,
             help="Of what.",
             autocompletion=complete.one_of(
-                "models", "tasks", "data", "runs", "optimizers", "schedules", "knobs", "metrics"
+                "models", "tasks", "data", "runs", "optimizers", "schedules", "knobs", "metrics", "recipes"
             ),
         ),
     ] = "models",

@@ -106,7 +106,13 @@ def train(
         Option("--no-preflight", help="Do not look for mistakes before the first step.", rich_help_panel=HOW),
     ] = False,
     recipe: Annotated[
-        str | None, Option(metavar="FILE", help="Start from this recipe (YAML).", rich_help_panel=HOW)
+        str | None,
+        Option(
+            metavar="FILE|NAME",
+            help="Start from this recipe (YAML), or from one that comes with it: strong, classic/…",
+            autocompletion=complete.recipes,
+            rich_help_panel=HOW,
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,

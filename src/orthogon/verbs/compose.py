@@ -8,6 +8,7 @@ from typing import Any
 
 from orthogon import registry
 from orthogon.errors import RecipeError, nearest
+from orthogon.train import recipes
 from orthogon.train.recipe import Recipe
 from orthogon.verbs.listing import METRICS
 
@@ -78,7 +79,9 @@ def _base(recipe: Recipe | str | Path | Mapping[str, Any] | None) -> tuple[Recip
         return recipe, "recipe"
     if isinstance(recipe, Mapping):
         return Recipe.from_dict(recipe), "recipe"
-    return Recipe.read(recipe), f"file {recipe}"
+    if Path(recipe).exists() or Path(recipe).suffix in (".yaml", ".yml"):
+        return Recipe.read(recipe), f"file {recipe}"
+    return recipes.read(str(recipe)), f"recipe {recipe}"
 
 
 def _set_fields(recipe: Recipe) -> set[str]:

@@ -128,7 +128,8 @@ def _coupled(problem: str) -> str:
 
 
 def list_names(what: str = "models", *, root: str | Path = "runs", problem: str | None = None) -> Listing:
-    """What there is of "models", "tasks", "data", "runs", "optimizers", "schedules", "knobs" or "metrics".
+    """What there is of "models", "tasks", "data", "runs", "optimizers", "schedules", "knobs", "metrics" or
+    "recipes".
 
     root: the folder of the runs. problem: of knobs only, those that are turned for it ("dev fit").
     OrthogonError, naming the nearest, for anything else.
@@ -234,6 +235,13 @@ def _metric_rows() -> list[dict[str, Any]]:
     ]
 
 
+def _recipe_rows() -> list[dict[str, Any]]:
+    """The recipes that come with the software."""
+    from orthogon.train import recipes
+
+    return [{"name": name, "line": line} for name, line in recipes.names().items()]
+
+
 def _run_rows(root: str | Path) -> list[dict[str, Any]]:
     """The runs, last first; "on dev" says which is the best on its dev set, and which are tied with it."""
     from orthogon.train.run import Run
@@ -282,5 +290,5 @@ def _cell(value: Any) -> str:
 _SORTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "models": _registered(registry.models), "tasks": _registered(registry.tasks),
     "optimizers": _registered(registry.optimizers), "schedules": _registered(registry.schedules),
-    "data": _data_rows, "knobs": _knob_rows, "metrics": _metric_rows,
+    "data": _data_rows, "knobs": _knob_rows, "metrics": _metric_rows, "recipes": _recipe_rows,
 }

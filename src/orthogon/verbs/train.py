@@ -39,7 +39,8 @@ def train(
 
     data:    a path, a public name, or an object (`og.read` says which); default: the bundled digits.
     task, target, model: left out: from the target column, and the model that suits the columns.
-    recipe:  a recipe, its file, or nested values; options: flat keys (`train.optimizer`) that beat it.
+    recipe:  a recipe, its file, the name of one that comes with the software (`orthogon list recipes`), or nested
+             values; options: flat keys (`train.optimizer`) that beat it.
     epochs, minutes: how long. lr, batch_size, seed, device, folds: as in `orthogon train --help`.
     tune:    choose precision, layout and threads by timing a few steps.
     out, name: the folder of the runs, and the name of this one.
