@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from orthogon.data.columns import CategoryColumn, Column, LabelsColumn, NumberColumn
+from orthogon.data.target_columns import ObjectColumn
 from orthogon.errors import DataError
 
 BINS = 10  # of a number to be predicted: few enough that each still holds ten examples of a hundred
@@ -15,10 +16,13 @@ def strata(target: Column | None) -> np.ndarray | None:
 
     A category: its class (missing values are a class of their own). A number: its decile, or fewer and larger
     bins under a hundred examples. Several labels: the rarest that the row carries, since rare ones are the
-    first to be absent from a set.
+    first to be absent from a set. An object: its class, or that there is none.
     """
     if isinstance(target, CategoryColumn):
         return target.codes.astype(np.int64) + 1
+    if isinstance(target, ObjectColumn):
+        classes = 1 if target.labels is None else target.labels.codes.astype(np.int64) + 1
+        return np.where(target.present, classes, 0)
     if isinstance(target, NumberColumn) and target.width == 1:
         return _quantile_bins(target.values.reshape(-1))
     if isinstance(target, LabelsColumn):

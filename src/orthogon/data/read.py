@@ -16,9 +16,10 @@ from orthogon.data.columns import CategoryColumn, Column, ImageColumn, NumberCol
 from orthogon.data.corrections import corrected, read_corrections
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.pictures import materialize
-from orthogon.data.readers import folders, idx, objects, table_files
+from orthogon.data.readers import folders, idx, mask_folders, objects, table_files
 from orthogon.data.readers.image_files import image_column
 from orthogon.data.readers.options import PART_OF_NAME, Options, listing, slug
+from orthogon.data.target_columns import ObjectColumn
 from orthogon.errors import DataError, nearest
 
 
@@ -40,7 +41,7 @@ def read(
     """Examples with typed columns, from nearly anything.
 
     source: a folder of class folders of pictures (train/, dev|val|valid|validation/, test/ inside are understood);
-        a folder without class folders (pictures to predict); IDX files; CSV, TSV, Parquet, JSON lines (.gz too);
+        a folder without class folders (pictures to predict); images/ beside masks/ (PNG); IDX files; CSV, TSV, Parquet, JSON lines (.gz too);
         a folder, a list or a pattern ("adult-*.csv.gz") of tables named by part; the name of a public data set;
         (X, y), X, or a dict of NumPy arrays or torch tensors; a torch Dataset; any data frame; a Hugging Face
         Dataset or DatasetDict; a scikit-learn Bunch; {"train": …, "test": …} of files or frames.
@@ -168,6 +169,8 @@ def _from_path(path: Path, options: Options) -> Dataset:
 def _from_folder(folder: Path, options: Options) -> Dataset:
     if idx.find_pairs(folder):
         return idx.read_folder(folder)
+    if mask_folders.has_masks(folder):
+        return mask_folders.read_folder(folder, options)
     tables = table_files.tables_in(folder)
     parts = table_files.parts_of(tables) if tables else None
     if parts is not None:
@@ -202,6 +205,8 @@ def _retyped(data: Dataset, options: Options) -> Dataset:
         kind = told.partition(":")[0]
         if kind == "ignore":
             columns.pop(name, None)
+        elif name not in columns and any(isinstance(column, ObjectColumn) for column in columns.values()):
+            continue  # the column has become part of the object
         elif name not in columns:
             raise DataError(f"types name a column {name!r} that does not exist", where=data.name,
                             remedy=nearest(name, list(columns)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orthogon.data.dataset import PARTS, Dataset, Finding
+from orthogon.data.readers.boxes import OBJECT, may_hold_objects, with_object
 from orthogon.data.readers.options import PART_OF_NAME, Options, ids_by_part, listing, part_of_stem
 from orthogon.data.tables import Context, type_columns
 from orthogon.errors import DataError, nearest
@@ -152,20 +153,33 @@ def from_frame(
     if not len(frame) or not frame.width:
         raise DataError("there are no rows" if frame.width else "there are no columns", where=where)
     target = options.target
+    if target == OBJECT and target not in frame.columns and may_hold_objects(frame.columns):
+        target = None
     if target is not None and target not in frame.columns:
         raise DataError(f"there is no column {target!r} to be the target", where=where,
                         remedy=nearest(target, frame.columns))
     remarks = list(findings or [])
     types = dict(options.types)
+    lines = _lines(part, len(frame), parse and options.header)
     if part is None:
         part, frame = _part_column(frame, types, where, remarks)
     ids, frame = _ids(frame, types, part, target)
     context = Context(where, folder, parse, frozenset(options.as_text()), target, options.skip_bad, options.channels)
     typed = type_columns(frame, types, context)
-    data = Dataset(
-        name="", columns=typed.columns, target=target, ids=ids, part=part, findings=(*remarks, *typed.findings)
-    )
-    return data if typed.keep.all() else data.take(np.flatnonzero(typed.keep))
+    columns, target, about, sound = with_object(typed.columns, target, lines, where, options.skip_bad)
+    keep = typed.keep & sound
+    data = Dataset(name="", columns=columns, target=target, ids=ids, part=part,
+                   findings=(*remarks, *typed.findings, *about))
+    return data if keep.all() else data.take(np.flatnonzero(keep))
+
+
+def _lines(part: np.ndarray | None, count: int, header: bool) -> np.ndarray:
+    """Int (count,): the line of each row in the file of its part (which lie one after the other), counted from 1."""
+    row = np.arange(count)
+    if part is not None:
+        _, first, codes = np.unique(part, return_index=True, return_inverse=True)
+        row -= first[codes]
+    return row + (2 if header else 1)
 
 
 def _ids(
