@@ -170,8 +170,9 @@ _LENET5 = (
 )
 
 _FORM = "small for pictures to 64 pixels, imagenet for larger ones; left out: by their side"
+_STEM = Option("stem", None, _FORM)
 _RESNET = (
-    Option("stem", None, _FORM),
+    _STEM,
     Option("width", None, "channels of the first stage; left out: 64 (16 for CIFAR's)", high=1024, **_SHAPE),
     _LAST_DROPOUT,
     Option("shortcut", None, "around a block that changes shape: projection or zeros; left out: as published"),
@@ -182,6 +183,28 @@ _MOBILENET = (
     Option("stem", None, _FORM),
     Option("padding", "symmetric", "symmetric, or same: as TensorFlow pads"),
     replace(_LAST_DROPOUT, default=0.2),
+)
+_HALF_DROPOUT = Option("dropout", 0.5, _DROPOUT.format("units before the last layers"), 0, 0.99, problem="dev fit")
+_VGG = (
+    Option("classifier", None, _FORM),
+    Option("width", 64, "channels of the first block; later ones double them, to 8 times", high=512, **_SHAPE),
+    _HALF_DROPOUT,
+)
+_ALEXNET = (
+    _STEM,
+    Option("groups", 1, "1, or 2 as in the paper: convolutions in two halves", 1, 2),
+    Option("lrn", False, "local response normalization, as in the paper"),
+    _HALF_DROPOUT,
+)
+_SQUEEZENET = (
+    _STEM,
+    _HALF_DROPOUT,
+    Option("last_relu", True, "no output below zero, as published"),
+)
+_DENSENET = (
+    _STEM,
+    Option("growth", 32, "new channels of every layer", high=256, **_SHAPE),
+    Option("dropout", 0.0, _DROPOUT.format("new channels of every layer"), 0, 0.99, problem="dev fit"),
 )
 
 models = Registry(
@@ -202,6 +225,18 @@ models = Registry(
             **{f"resnet{n}": f"ResNet of {n} layers, as torchvision's" for n in (18, 34, 50, 101, 152)},
             **{f"resnet{n}": f"ResNet of {n} layers, as published for CIFAR" for n in (20, 32, 44, 56, 110)},
         }, _RESNET),
+        *family("orthogon.vision.vgg:vgg", {
+            **{f"vgg{n}": f"VGG of {n} layers" for n in (11, 13, 16, 19)},
+            **{f"vgg{n}_bn": f"VGG of {n} layers, with batch norm" for n in (11, 13, 16, 19)},
+        }, _VGG),
+        *family("orthogon.vision.alexnet:alexnet", {"alexnet": "AlexNet, torchvision's or the paper's"}, _ALEXNET),
+        *family("orthogon.vision.squeezenet:squeezenet", {
+            "squeezenet1_0": "SqueezeNet 1.0: 1.2 million parameters",
+            "squeezenet1_1": "SqueezeNet 1.1: with 2.4 times less work",
+        }, _SQUEEZENET),
+        *family("orthogon.vision.densenet:densenet", {
+            f"densenet{n}": f"DenseNet of {n} layers" for n in (121, 169)
+        }, _DENSENET),
         *family("orthogon.vision.mobilenet:mobilenet", {
             "mobilenet_v1": "MobileNet-V1: separable convolutions",
             "mobilenet_v2": "MobileNet-V2: inverted residuals, as torchvision's",

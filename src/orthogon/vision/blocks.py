@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 from orthogon.errors import RecipeError, nearest
 from orthogon.nn.initializers import initialize, initialize_output
 from orthogon.nn.spec import InputSpec, ModelSpec
-from orthogon.nn.trunk import PictureNetwork
+from orthogon.nn.trunk import FeatureMap, PictureNetwork
 
 SMALL = 64
 """Side in pixels up to which a network begins in its form for small pictures, where no form is asked for."""
@@ -54,6 +54,52 @@ def choose_form(picture: InputSpec, asked: str | None, option: str = "stem") -> 
         raise RecipeError(f"{option} is imagenet or small; got {asked!r}", where=f"model.options.{option}",
                           remedy=nearest(str(asked), ["imagenet", "small"]))
     return asked
+
+
+class SequentialTrunk(PictureNetwork):
+    """A network whose trunk is one sequence, `features`, read by `classifier`: VGG, AlexNet, SqueezeNet, DenseNet.
+
+    Its maps are what the last part at each stride gives. Parts of several layers say their `out_channels`, and their
+    `stride` where they have one.
+    """
+
+    head_name = "classifier"
+    features: nn.Sequential
+    classifier: nn.Module
+
+    @property
+    def maps(self) -> tuple[FeatureMap, ...]:
+        found, channels, stride = {}, 0, 1
+        for name, part in self.features.named_children():
+            channels = getattr(part, "out_channels", channels)
+            step = getattr(part, "stride", 1)
+            stride *= step[0] if isinstance(step, tuple) else step
+            found[stride] = FeatureMap(f"features.{name}", int(channels), stride)
+        return tuple(found.values())
+
+    def feature_maps(self, picture: Tensor) -> tuple[Tensor, ...]:
+        wanted, maps = {each.name for each in self.maps}, []
+        x = picture
+        for name, part in self.features.named_children():
+            x = part(x)
+            if f"features.{name}" in wanted:
+                maps.append(x)
+        return tuple(maps)
+
+
+class FullyConnectedHead(SequentialTrunk):
+    """`features`, their last map pooled to pool×pool, flattened, and `classifier`, whose last layer is the output."""
+
+    def __init__(self, features: nn.Sequential, pool: int, classifier: nn.Sequential) -> None:
+        super().__init__()
+        self.features = features
+        self.avgpool = nn.AdaptiveAvgPool2d(pool)
+        self.classifier = classifier
+        self.output_name = f"classifier.{len(classifier) - 1}"
+        initialize_network(self)
+
+    def classify(self, last: Tensor) -> Tensor:
+        return self.classifier(self.avgpool(last).flatten(1))
 
 
 def initialize_network(network: PictureNetwork) -> None:
