@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from orthogon.data.columns import CategoryColumn, Column, LabelsColumn, NumberColumn
+from orthogon.data.masks import MaskColumn
 from orthogon.data.target_columns import ObjectColumn
 from orthogon.errors import DataError
 
@@ -16,7 +17,7 @@ def strata(target: Column | None) -> np.ndarray | None:
 
     A category: its class (missing values are a class of their own). A number: its decile, or fewer and larger
     bins under a hundred examples. Several labels: the rarest that the row carries, since rare ones are the
-    first to be absent from a set. An object: its class, or that there is none.
+    first to be absent from a set; so of the classes of a mask. An object: its class, or that there is none.
     """
     if isinstance(target, CategoryColumn):
         return target.codes.astype(np.int64) + 1
@@ -25,8 +26,8 @@ def strata(target: Column | None) -> np.ndarray | None:
         return np.where(target.present, classes, 0)
     if isinstance(target, NumberColumn) and target.width == 1:
         return _quantile_bins(target.values.reshape(-1))
-    if isinstance(target, LabelsColumn):
-        carried = target.values == 1
+    if isinstance(target, LabelsColumn | MaskColumn):
+        carried = target.values == 1 if isinstance(target, LabelsColumn) else target.counts > 0
         rarity = np.where(carried, carried.sum(axis=0), np.inf)
         return np.where(carried.any(axis=1), rarity.argmin(axis=1) + 1, 0)
     return None

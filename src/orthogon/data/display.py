@@ -21,6 +21,7 @@ from orthogon.data.columns import (
     TextColumn,
 )
 from orthogon.data.dataset import PARTS, Dataset
+from orthogon.data.masks import MaskColumn
 from orthogon.data.pictures import materialize, network_size
 from orthogon.errors import DataError
 
@@ -250,6 +251,10 @@ def describe(column: Column) -> tuple[int | None, str]:
     if isinstance(column, LabelsColumn):
         shares = np.nansum(column.values == 1, axis=0)
         return None, ", ".join(f"{short(name, 20)} {n:,}" for name, n in list(zip(column.names, shares))[:4])
+    if isinstance(column, MaskColumn):
+        shares = column.counts.sum(axis=0) / max(1, column.counts.sum())
+        top = [f"{short(name, 20)} {share:.1%}" for name, share in list(zip(column.names, shares))[:4]]
+        return len(column.names), ", ".join(top)
     if isinstance(column, ImageColumn):
         low, high = column.sizes.min(axis=0), column.sizes.max(axis=0)
         return None, f"{low[0]}×{low[1]}" + ("" if (low == high).all() else f" … {high[0]}×{high[1]}")
@@ -258,6 +263,9 @@ def describe(column: Column) -> tuple[int | None, str]:
 
 def cell_text(column: Column, row: int) -> str:
     """One cell, short enough for a table."""
+    if isinstance(column, MaskColumn):
+        share = dict(zip(column.names, column.shares[row]))
+        return short(", ".join(f"{name} {part:.0%}" for name, part in share.items() if part > 0) or "–")
     if isinstance(column, ImageColumn):
         return f"{column.sizes[row][0]}×{column.sizes[row][1]}"
     value = column.cell(row)

@@ -41,7 +41,8 @@ def read(
     """Examples with typed columns, from nearly anything.
 
     source: a folder of class folders of pictures (train/, dev|val|valid|validation/, test/ inside are understood);
-        a folder without class folders (pictures to predict); images/ beside masks/ (PNG); IDX files; CSV, TSV, Parquet, JSON lines (.gz too);
+        a folder without class folders (pictures to predict); images/ beside masks/ with PNGs of the same names;
+        IDX files; CSV, TSV, Parquet, JSON lines (.gz too);
         a folder, a list or a pattern ("adult-*.csv.gz") of tables named by part; the name of a public data set;
         (X, y), X, or a dict of NumPy arrays or torch tensors; a torch Dataset; any data frame; a Hugging Face
         Dataset or DatasetDict; a scikit-learn Bunch; {"train": …, "test": …} of files or frames.

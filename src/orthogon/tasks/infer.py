@@ -11,12 +11,14 @@ from orthogon.data.columns import CategoryColumn, Column, LabelsColumn, NumberCo
 from orthogon.data.dataset import Dataset
 from orthogon.errors import DataError
 
-_TASKS = {"category": "classify", "number": "regress", "labels": "multilabel"}
+_TASKS = {"category": "classify", "number": "regress", "labels": "multilabel", "mask": "segment"}
 SEPARATORS = ("|", ";", ",")
 
 
 def infer_task(data: Dataset) -> str:
-    """"classify" for categories, "regress" for numbers, "multilabel" for labels; DataError for other targets.
+    """"classify" for categories, "regress" for numbers, "multilabel" for labels, "segment" for masks.
+
+    DataError for other targets.
 
     How few values a number column has plays no part: whether "1, 2, 3" are grades or kinds, only the user knows.
     Reading decides what is a category; `--task classify` turns whole numbers into labels.

@@ -10,11 +10,12 @@ import numpy as np
 
 from orthogon.data.columns import CategoryColumn, Column, ImageColumn, LabelsColumn, NumberColumn, TextColumn
 from orthogon.data.dataset import Dataset, Finding
+from orthogon.data.masks import MaskColumn
 from orthogon.data.readers.options import Options, ids_by_part
 from orthogon.errors import DataError, nearest
 
 _INPUT_KEYS = ("x", "X", "data", "images", "image", "features", "inputs", "input", "pixels")
-_TARGET_KEYS = ("y", "Y", "label", "labels", "target", "targets")
+_TARGET_KEYS = ("y", "Y", "label", "labels", "target", "targets", "mask", "masks")
 
 
 def is_tensor(value: Any) -> bool:
@@ -49,7 +50,20 @@ def from_xy(x: Any, y: Any, options: Options, part: np.ndarray | None = None) ->
                             remedy="Both must have one entry for each example, along the first axis.")
         target, column = target_of(labels, findings)
         columns[target] = column
+        _same_size(columns)
     return Dataset("", columns, target, ids_by_part(part, count), part=part, findings=tuple(findings))
+
+
+def _same_size(columns: Mapping[str, Column]) -> None:
+    """DataError where masks have not the size of their pictures."""
+    image, mask = columns.get("image"), columns.get("mask")
+    if isinstance(image, ImageColumn) and isinstance(mask, MaskColumn) and image.uniform_size != mask.uniform_size:
+        raise DataError(f"the masks are {_by(mask.uniform_size)}, the pictures {_by(image.uniform_size)}",
+                        remedy="A mask has a pixel for each pixel of its picture.")
+
+
+def _by(size: tuple[int, int] | None) -> str:
+    return "of many sizes" if size is None else f"{size[0]}×{size[1]}"
 
 
 def inputs_of(
@@ -146,14 +160,14 @@ def _to_uint8(array: np.ndarray, findings: list[Finding]) -> np.ndarray:
 
 
 def target_of(array: np.ndarray, findings: list[Finding], names: Sequence[str] = ()) -> tuple[str, Column]:
-    """("label", categories), ("target", numbers) or ("labels", several at once) from y.
+    """("label", categories), ("target", numbers), ("labels", several at once) or ("mask", n×H×W codes) from y.
 
     names: of the classes 0, 1, …; used where y is whole numbers within them.
     """
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim > 2:
-        raise DataError(f"y has shape {array.shape}; expected n or n×k")
+        return "mask", MaskColumn.from_array(array, names)
     if array.ndim == 2:
         return _many(array.astype(np.float64), findings, names)
     if array.dtype.kind == "f":
@@ -205,5 +219,6 @@ def from_mapping(source: Mapping[str, Any], options: Options) -> Dataset:
             )
         else:
             columns["features" if key in _INPUT_KEYS and array.ndim == 2 else key] = _plain(array, options, findings)
+    _same_size(columns)
     count = len(next(iter(columns.values())))
     return Dataset("", columns, target, ids_by_part(None, count), findings=tuple(findings))
