@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from orthogon.nn.auxiliary import WithAuxiliary, outputs_by_weight
 from orthogon.nn.heads import Heads, SideBranches, replace_head
 from orthogon.nn.models import mlp
 from orthogon.nn.spec import InputSpec, ModelSpec
@@ -60,9 +61,9 @@ def test_side_branches_answer_in_training_alone():
     middle = net.stages["middle"](early)
     last = net.stages["last"](middle)
     out = net(x)
-    assert out.keys() == {"main", "early", "middle"}
-    torch.testing.assert_close(out, {"main": last, "early": net.branches["early"](early),
-                                     "middle": net.branches["middle"](middle)})
+    assert isinstance(out, WithAuxiliary)
+    beside = ((0.3, net.branches["early"](early)), (0.3, net.branches["middle"](middle)))
+    torch.testing.assert_close(tuple(out), (last, beside))
     assert torch.equal(net.eval()(x), last)
     exported = torch.export.export(net, (x,)).module()
     torch.testing.assert_close(exported(x), last)
@@ -70,20 +71,18 @@ def test_side_branches_answer_in_training_alone():
 
 def test_a_branch_counts_three_tenths_and_gives_early_stages_gradients_of_their_own():
     net, x = branched(), torch.randn(6, 4)
-    assert net.loss_weights == {"main": 1.0, "early": 0.3, "middle": 0.3}
     out = net(x)
-    totals = {name: squared(value, torch.zeros_like(value)) for name, value in out.items()}
-    means = {name: value.square().sum(1).mean() for name, value in out.items()}
-    cost = weighted_outputs(totals, net.loss_weights)
-    torch.testing.assert_close(cost, means["main"] + 0.3 * means["early"] + 0.3 * means["middle"])
-    gradient = torch.autograd.grad(means["early"], list(net.stages.parameters()), retain_graph=True, allow_unused=True)
+    outputs = outputs_by_weight(out)
+    assert [weight for weight, _ in outputs] == [1.0, 0.3, 0.3]
+    assert outputs[0][1] is out.output
+    gradient = torch.autograd.grad(outputs[1][1].square().sum(), list(net.stages.parameters()), allow_unused=True)
     assert [each is not None for each in gradient] == [True, True, False, False, False, False]
+    assert outputs_by_weight(x) == ((1.0, x),)
 
 
-@pytest.mark.parametrize("name", ["erly", "main"])
-def test_a_branch_that_follows_no_stage_is_refused(name):
-    with pytest.raises(ValueError, match=rf"branches \['{name}'\] follow no stage; name one of \['early'\]"):
-        SideBranches({"early": nn.Identity(), "main": nn.Identity()}, {name: nn.Identity()})
+def test_a_branch_that_follows_no_stage_is_refused():
+    with pytest.raises(ValueError, match=r"branches \['erly'\] follow no stage; name one of \['early'\]"):
+        SideBranches({"early": nn.Identity()}, {"erly": nn.Identity()})
 
 
 def test_a_replaced_head_is_random_and_all_other_weights_stay():

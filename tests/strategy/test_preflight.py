@@ -228,6 +228,10 @@ def test_a_loss_that_cannot_be_computed_is_refused_by_the_plan():
 
 def test_counts_that_differ_from_those_of_the_loss():
     class Miscounted(Classify):
+        def loss(self, model: nn.Module, batch: Batch, carried: Any = None) -> Loss:
+            (part,) = super().loss(model, batch, carried).parts
+            return Loss((part._replace(count=float(len(batch.rows))),))
+
         def counts(self, batch: Batch) -> dict[str, float]:
             return {"loss": 1.0}
 

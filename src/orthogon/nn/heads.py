@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from orthogon.nn.auxiliary import WithAuxiliary
 from orthogon.nn.initializers import initialize_output
 
-SIDE_WEIGHT = 0.3
+SIDE_WEIGHT = 0.3  # of GoogLeNet's two branches
 
 
 class Heads(nn.Module):
@@ -34,29 +35,27 @@ class SideBranches(nn.Module):
     """Stages one after the other and, in training alone, an output from the side of some of them (row 5.18).
 
     Szegedy et al. 2015, arXiv:1409.4842: the branches give early stages a loss of their own, which regularizes, and are
-    left out afterwards. In training: {"main": what the last stage gives, name of a stage: what its branch gives}; in
-    evaluation what the last stage gives, a tensor. `loss_weights` are 1 for the main output and the paper's 0.3 for
-    each branch, as orthogon.nn.total.weighted_outputs takes them.
+    left out afterwards. In training: what the last stage gives with what the branches give, in the order of the stages,
+    each of which counts the paper's 0.3 in a loss; in evaluation what the last stage gives, a tensor.
 
     stages: name -> module, in order. branches: name of the stage that it follows -> module. ValueError for a branch
-    that follows no stage, and for a stage with a branch that is called "main".
+    that follows no stage.
     """
 
     def __init__(self, stages: Mapping[str, nn.Module], branches: Mapping[str, nn.Module]) -> None:
         super().__init__()
-        homeless = [name for name in branches if name not in stages or name == "main"]
+        homeless = [name for name in branches if name not in stages]
         if homeless:
-            raise ValueError(f"branches {homeless} follow no stage; name one of {[n for n in stages if n != 'main']}")
+            raise ValueError(f"branches {homeless} follow no stage; name one of {list(stages)}")
         self.stages, self.branches = nn.ModuleDict(stages), nn.ModuleDict(branches)
-        self.loss_weights = {"main": 1.0, **dict.fromkeys(branches, SIDE_WEIGHT)}
 
-    def forward(self, x: Tensor) -> Tensor | dict[str, Tensor]:
-        beside = {}
+    def forward(self, x: Tensor) -> Tensor | WithAuxiliary:
+        beside = []
         for name, stage in self.stages.items():
             x = stage(x)
             if self.training and name in self.branches:
-                beside[name] = self.branches[name](x)
-        return {"main": x, **beside} if self.training else x
+                beside.append((SIDE_WEIGHT, self.branches[name](x)))
+        return WithAuxiliary(x, tuple(beside)) if self.training else x
 
 
 def replace_head(model: nn.Module, outputs: int) -> str:

@@ -18,7 +18,7 @@ from orthogon.nn.losses import squared_hinge, squared_hinge_probabilities
 from orthogon.tasks.checks import check_labels
 from orthogon.tasks.infer import as_category, is_soft, soft_labels
 from orthogon.tasks.supervised import Supervised
-from orthogon.train.task import Baseline, Batch, Loss, Metric, Part
+from orthogon.train.task import Baseline, Batch, Metric, Part
 
 
 class Classify(Supervised):
@@ -118,17 +118,14 @@ class Classify(Supervised):
             return target @ weights
         return torch.where(target >= 0, weights[target.clamp(min=0)], 0.0)
 
-    def loss(self, model: nn.Module, batch: Batch, carried: Any = None) -> Loss:
-        logits = self._outputs_of(model, batch)
+    def _loss_sum(self, outputs: Tensor, batch: Batch) -> Tensor:
         smoothing = self.settings.label_smoothing
         if self.loss_name == "squared_hinge":
-            total = squared_hinge(logits, self._shares(batch.target, logits), batch.weight).sum
-            return Loss((Part("loss", 1.0, total, self.counts(batch)["loss"]),))
+            return squared_hinge(outputs, self._shares(batch.target, outputs), batch.weight).sum
         if batch.weight is None:
-            total = F.cross_entropy(logits, batch.target, reduction="sum", label_smoothing=smoothing)
-            return Loss((Part("loss", 1.0, total, float(len(batch.rows))),))
-        each = F.cross_entropy(logits, batch.target, reduction="none", label_smoothing=smoothing)
-        return Loss((Part("loss", 1.0, torch.dot(each, batch.weight.to(each.dtype)), float(batch.weight.sum())),))
+            return F.cross_entropy(outputs, batch.target, reduction="sum", label_smoothing=smoothing)
+        each = F.cross_entropy(outputs, batch.target, reduction="none", label_smoothing=smoothing)
+        return torch.dot(each, batch.weight.to(each.dtype))
 
     def _shares(self, target: Tensor, like: Tensor) -> Tensor:
         """The target as probabilities (n, K), smoothed as the recipe says, in the type of the outputs."""

@@ -17,7 +17,7 @@ from orthogon.nn.loss_gradients import sigmoid_cross_entropy
 from orthogon.tasks.checks import check_several
 from orthogon.tasks.infer import as_labels
 from orthogon.tasks.supervised import Supervised
-from orthogon.train.task import Baseline, Batch, Loss, Metric, Part
+from orthogon.train.task import Baseline, Batch, Metric, Part
 
 THRESHOLD = 0.5
 
@@ -101,12 +101,11 @@ class MultiLabel(Supervised):
         weights = self._weights_of(batch)
         return {"loss": float(batch.target.numel()) if weights is None else float(weights.sum())}
 
-    def loss(self, model: nn.Module, batch: Batch, carried: Any = None) -> Loss:
-        logits, weights = self._outputs_of(model, batch), self._weights_of(batch)
-        target = self._smoothed(batch.target).to(logits.dtype)
-        weights = None if weights is None else weights.to(logits.dtype)
-        total = F.binary_cross_entropy_with_logits(logits, target, weights, reduction="sum")
-        return Loss((Part("loss", 1.0, total, self.counts(batch)["loss"]),))
+    def _loss_sum(self, outputs: Tensor, batch: Batch) -> Tensor:
+        weights = self._weights_of(batch)
+        weights = None if weights is None else weights.to(outputs.dtype)
+        target = self._smoothed(batch.target).to(outputs.dtype)
+        return F.binary_cross_entropy_with_logits(outputs, target, weights, reduction="sum")
 
     def output_gradient(self, outputs: Tensor, batch: Batch) -> tuple[Part, Tensor] | None:
         weights = self._weights_of(batch)

@@ -17,7 +17,7 @@ from orthogon.nn.losses import REGRESSION, regression_errors
 from orthogon.tasks.checks import check_numbers
 from orthogon.tasks.infer import as_numbers
 from orthogon.tasks.supervised import Supervised
-from orthogon.train.task import Baseline, Batch, Loss, Metric, Part
+from orthogon.train.task import Baseline, Batch, Metric, Part
 
 
 class Regress(Supervised):
@@ -81,13 +81,11 @@ class Regress(Supervised):
         """The loss of each output, elementwise, both on the standardised scale."""
         return regression_errors(output, target, self.loss_name, self.settings.robust_shape)
 
-    def loss(self, model: nn.Module, batch: Batch, carried: Any = None) -> Loss:
-        output = self._outputs_of(model, batch)
-        errors = self.errors(output, batch.target.to(output.dtype))
+    def _loss_sum(self, outputs: Tensor, batch: Batch) -> Tensor:
+        errors = self.errors(outputs, batch.target.to(outputs.dtype))
         if batch.weight is None:
-            return Loss((Part("loss", 1.0, errors.sum() / len(self.mean), float(len(batch.rows))),))
-        total = torch.dot(errors.mean(1), batch.weight.to(errors.dtype))
-        return Loss((Part("loss", 1.0, total, float(batch.weight.sum())),))
+            return errors.sum() / len(self.mean)
+        return torch.dot(errors.mean(1), batch.weight.to(errors.dtype))
 
     def output_gradient(self, outputs: Tensor, batch: Batch) -> tuple[Part, Tensor] | None:
         if self.loss_name != "squared":

@@ -14,11 +14,12 @@ from orthogon.data.augment import Augmentation
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.encode import unused_inputs
 from orthogon.errors import DataError, RecipeError, nearest
+from orthogon.nn.auxiliary import outputs_by_weight
 from orthogon.nn.spec import ModelSpec
 from orthogon.tasks.inputs import Inputs
 from orthogon.train.randomness import Draw
 from orthogon.train.recipe import DataSettings, TaskSettings
-from orthogon.train.task import Batch, Metric, Task
+from orthogon.train.task import Batch, Loss, Metric, Part, Task
 
 
 class Supervised(Task):
@@ -65,6 +66,10 @@ class Supervised(Task):
     @abstractmethod
     def _metrics(self) -> tuple[Metric, ...]:
         """The figures of merit; the first one judges where the recipe names none."""
+
+    def _loss_sum(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """The loss of the outputs (n, …), float32 or float64, summed over the examples with their weights."""
+        raise NotImplementedError
 
     def _class_weight_of(self, target: Tensor) -> Tensor | None:
         """What each example counts in the loss by its class; None where all count alike."""
@@ -153,11 +158,11 @@ class Supervised(Task):
     def counts(self, batch: Batch) -> dict[str, float]:
         return {"loss": float(len(batch.rows)) if batch.weight is None else float(batch.weight.sum())}
 
-    @staticmethod
-    def _outputs_of(model: nn.Module, batch: Batch) -> Tensor:
-        """What the loss is computed from: float32, whatever autocast made of it; a float64 model stays in float64."""
-        output = model(*batch.inputs)
-        return output if output.dtype == torch.float64 else output.float()
+    def loss(self, model: nn.Module, batch: Batch, carried: Any = None) -> Loss:
+        """The loss of what the model gives, and that of each auxiliary output, which counts as much as it says."""
+        count = self.counts(batch)["loss"]
+        return Loss(tuple(Part("loss", weight, self._loss_sum(_wide(output), batch), count)
+                          for weight, output in outputs_by_weight(model(*batch.inputs))))
 
     def _with_weight(self, results: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """The results with the examples' own weights (not those of their classes), where they have any."""
@@ -183,3 +188,8 @@ class Supervised(Task):
     def load_state(self, state: Mapping[str, Any]) -> None:
         self.target_name = state["target"]
         self.inputs.load_state(state["inputs"])
+
+
+def _wide(output: Tensor) -> Tensor:
+    """What a loss is computed from: float32, whatever autocast made of it; a float64 model stays in float64."""
+    return output if output.dtype == torch.float64 else output.float()
