@@ -1,8 +1,9 @@
-"""The cache of decoded pictures: memory-mapped packs, found by the hash of each file's content.
+"""The cache of arrays that take long to make, of decoded pictures above all: memory-mapped packs, found by a hash.
 
     pictures/keys/….json              path -> [size, mtime, ctime, content hash]: spares reading unchanged files
     pictures/64x64-crop-3/….npy       pixels (n, C, H, W) uint8
     pictures/64x64-crop-3/….idx       the content hashes of its rows, 16 bytes each; written last, makes the pack valid
+    features/…/….npy, ….idx           likewise what frozen layers made of each input
 
 Everything is written under a temporary name and renamed, so that a killed process leaves nothing half-written, and two
 processes at once do the same work twice at worst.
@@ -12,12 +13,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -83,12 +85,11 @@ def _digest_file(path: str) -> str:
     return digest.hexdigest()
 
 
-class PictureCache:
-    """Pictures of one size, fit and number of channels. `digest in cache`; `gather` gives them in any order."""
+class ArrayCache:
+    """Arrays of one shape and type, each under 16 bytes that name it. `digest in cache`; `gather` in any order."""
 
-    def __init__(self, root: Path, size: tuple[int, int], fit: str, channels: int) -> None:
-        self.size, self.fit, self.channels = (int(size[0]), int(size[1])), fit, channels
-        self.folder = root / f"{size[0]}x{size[1]}-{fit}-{channels}"
+    def __init__(self, folder: Path, shape: tuple[int, ...], dtype: Any) -> None:
+        self.folder, self.shape, self.dtype = folder, shape, np.dtype(dtype)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._place: dict[bytes, tuple[Path, int]] = {}
         for index in sorted(self.folder.glob("*.idx")):
@@ -96,7 +97,7 @@ class PictureCache:
 
     def _learn(self, index: Path) -> None:
         pack, names = index.with_suffix(".npy"), index.read_bytes()
-        expected = len(names) // 16 * self.channels * self.size[0] * self.size[1]
+        expected = len(names) // 16 * math.prod(self.shape) * self.dtype.itemsize
         # A header of .npy is 128 bytes at most for such shapes; a pack that is too short was damaged from outside.
         if not pack.exists() or pack.stat().st_size < expected or len(names) % 16:
             return
@@ -111,14 +112,13 @@ class PictureCache:
         return Pack(self, capacity)
 
     def gather(self, digests: Sequence[bytes], in_memory: int) -> np.ndarray:
-        """(n, C, H, W) in the order asked for; those not in the cache are black.
+        """(n, *shape) in the order asked for; those not in the cache are 0 (pictures: black).
 
         Above `in_memory` bytes: a memory map, of one pack where that holds just these rows, else of a new one.
         """
-        shape = (len(digests), self.channels, *self.size)
-        if int(np.prod(shape)) > in_memory:
+        if len(digests) * math.prod(self.shape) * self.dtype.itemsize > in_memory:
             return self._mapped(digests)
-        out = np.zeros(shape, dtype=np.uint8)
+        out = np.zeros((len(digests), *self.shape), dtype=self.dtype)
         self._copy(digests, out)
         return out
 
@@ -128,7 +128,7 @@ class PictureCache:
         if first is not None and places == [(first[0], row) for row in range(len(places))]:
             return np.load(first[0], mmap_mode="r")[: len(digests)]
         with self.new_pack(len(digests)) as pack:
-            self._copy(digests, pack.pixels)
+            self._copy(digests, pack.arrays)
             pack.digests = [digest if digest in self else b"\0" * 16 for digest in digests]
         return np.load(pack.path, mmap_mode="r")
 
@@ -144,21 +144,29 @@ class PictureCache:
             out[to] = source[start]
 
 
+class PictureCache(ArrayCache):
+    """Pictures of one size, fit and number of channels: uint8 (C, H, W)."""
+
+    def __init__(self, root: Path, size: tuple[int, int], fit: str, channels: int) -> None:
+        self.size, self.fit, self.channels = (int(size[0]), int(size[1])), fit, channels
+        super().__init__(root / f"{size[0]}x{size[1]}-{fit}-{channels}", (channels, *self.size), np.uint8)
+
+
 class Pack:
     """A pack being written."""
 
-    def __init__(self, cache: PictureCache, capacity: int) -> None:
+    def __init__(self, cache: ArrayCache, capacity: int) -> None:
         self.cache, self.digests = cache, []
         self.path = cache.folder / f"{secrets.token_hex(12)}.npy"
         self._part = _temporary(self.path)
-        shape = (capacity, cache.channels, *cache.size)
-        self.pixels = np.lib.format.open_memmap(self._part, mode="w+", dtype=np.uint8, shape=shape)
+        shape = (capacity, *cache.shape)
+        self.arrays = np.lib.format.open_memmap(self._part, mode="w+", dtype=cache.dtype, shape=shape)
 
     digests: list[bytes]
 
-    def add(self, digest: bytes, picture: np.ndarray) -> None:
-        """The next picture, C×H×W."""
-        self.pixels[len(self.digests)] = picture
+    def add(self, digest: bytes, array: np.ndarray) -> None:
+        """The next one, of the cache's shape."""
+        self.arrays[len(self.digests)] = array
         self.digests.append(digest)
 
     def __enter__(self) -> Self:
@@ -167,8 +175,8 @@ class Pack:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.pixels.flush()
-        del self.pixels
+        self.arrays.flush()
+        del self.arrays
         if kind is not None or not self.digests:
             self._part.unlink()
             return

@@ -10,8 +10,9 @@ from torch import nn
 
 from orthogon import registry
 from orthogon.errors import RecipeError
+from orthogon.nn.freeze import stages
 from orthogon.optim.backstitch import Backstitch
-from orthogon.optim.groups import Rule, parameter_groups
+from orthogon.optim.groups import Pace, Rule, parameter_groups, stage_paces, unfreezing
 from orthogon.train.recipe import TrainSettings
 
 RMS_DECAY = 0.999
@@ -58,13 +59,14 @@ def is_elementwise(name: str) -> bool:
 
 
 def optimizer_groups(model: nn.Module, settings: TrainSettings) -> list[dict[str, Any]]:
-    """The trainable parameters of the model in groups with `lr` and `weight_decay` of their own; weights alone decay.
+    """The trainable parameters of the model in groups with `lr`, `weight_decay` and `starts` (the step before which
+    their rate is 0) of their own; weights alone decay.
 
     RecipeError where there is nothing to train, no rate, or a rule that matches no parameter.
     """
     rules = [Rule(rule.pattern, rule.lr, rule.weight_decay) for rule in settings.parameter_rules]
     try:
-        groups = parameter_groups(model, settings.weight_decay, rules)
+        groups = parameter_groups(model, settings.weight_decay, rules, paces(model, settings))
     except ValueError as error:
         raise RecipeError(str(error), where="train.parameter_rules",
                           remedy="`orthogon summary MODEL` lists the names.") from None
@@ -73,8 +75,17 @@ def optimizer_groups(model: nn.Module, settings: TrainSettings) -> list[dict[str
                           remedy="Leave requires_grad on for some of them.")
     if settings.lr is None:
         raise RecipeError("no learning rate is set", where="train.lr", remedy="For example: --lr 0.001")
-    return [{"params": group["params"], "weight_decay": group["weight_decay"], "lr": settings.lr * group["lr_factor"]}
-            for group in groups]
+    return [{"params": group["params"], "weight_decay": group["weight_decay"], "lr": settings.lr * group["lr_factor"],
+             "starts": group["starts"]} for group in groups]
+
+
+def paces(model: nn.Module, settings: TrainSettings) -> dict[str, Pace]:
+    """Layer -> its pace, by `train.layer_decay` and, in gradual transfer, by when its stage begins to learn."""
+    if settings.layer_decay == 1 and settings.transfer != "gradual":
+        return {}
+    found = stages(model)
+    starts = unfreezing(len(found), settings.steps or 1) if settings.transfer == "gradual" else ()
+    return stage_paces(found, settings.layer_decay, starts)
 
 
 def build_optimizer(groups: Sequence[dict[str, Any]], settings: TrainSettings) -> torch.optim.Optimizer:

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from orthogon.errors import RecipeError, nearest
 from orthogon.train.thresholds import parse_thresholds
@@ -56,6 +56,19 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_assignment=True, frozen=False)
 
 
+class Normalization(Section):
+    """What is taken from pictures, and what they are divided by: a number for each channel, in 0 … 255."""
+
+    mean: list[float]
+    std: list[Annotated[float, Field(gt=0)]]
+
+    @model_validator(mode="after")
+    def _alike(self) -> Self:
+        if len(self.mean) != len(self.std):
+            raise ValueError("mean and std have a number for each channel, so equally many")
+        return self
+
+
 class DataSettings(Section):
     """What is read, and as what."""
 
@@ -79,6 +92,10 @@ class DataSettings(Section):
                                                         problem="train fit")
     channels: Literal[1, 3] | None = knob(None, "1 = grey, 3 = colour; left out: as the pictures are",
                                           problem="train fit")
+    normalize: Literal["fitted"] | Normalization | None = knob(
+        None, "what pictures are standardized by: fitted to the train set, or {mean: [...], std: [...]} in 0 to 255; "
+        "left out: what the weights were trained with, else fitted", problem="train fit"
+    )
     corrections: str | None = knob(None, "CSV of id, given, corrected: labels changed as the data is read, in all "
                                    "parts", problem="description")
     skip_bad: bool = knob(False, "leave unreadable files out (they are listed) instead of refusing",
@@ -122,10 +139,17 @@ class TaskSettings(Section):
     )
     label_smoothing: float = knob(0.0, "share of the label spread over all classes", low=0, high=0.9,
                                   problem="dev fit")
-    loss: Literal["cross_entropy", "squared_hinge", "squared", "absolute", "huber", "robust"] | None = knob(
+    loss: Literal["cross_entropy", "squared_hinge", "squared", "absolute", "huber", "robust", "log_likelihood",
+                  "giou"] | None = knob(
         None, "of classify: cross_entropy (left out) or squared_hinge; of regress: squared (left out), absolute, huber "
-        "or robust", problem="real world"
+        "or robust; of localize: log_likelihood (left out), squared, huber or giou", problem="real world"
     )
+    loss_weights: dict[str, float] = knob({}, "of localize: what each part of the loss counts, e.g. {class: 0.1, box: "
+                                          "0.9}; the parts are object, class, box, points; what is not named counts 1",
+                                          problem="real world")
+    point_scale: tuple[str, str] | None = knob(None, "of localize: two points whose distance errors of points are told "
+                                               "in, e.g. [left_eye, right_eye]; left out: the diagonal of the object",
+                                               problem="description")
     robust_shape: float = knob(1.0, "of the robust loss: 2 squared, 1 like huber, 0 Cauchy, below 0 large errors count "
                                "ever less", low=-100, high=2, problem="real world")
     positive: str | None = knob(None, "the class that precision, recall and ROC AUC of two classes speak of",
@@ -160,6 +184,15 @@ class ModelSettings(Section):
     options: dict[str, Any] = knob({}, "options of that model, e.g. {hidden: [256, 128], dropout: 0.2}",
                                    problem="train fit")
     source_hash: str | None = knob(None, "SHA-256 of file.py, written by the run", problem="bookkeeping")
+    weights: str | None = knob(None, "what it starts from: published weights (`orthogon list weights`), a RUN, a file "
+                               ".safetensors, .pth or .npz; left out: random", problem=("train fit", "dev fit"))
+    weights_hash: str | None = knob(None, "SHA-256 of the weights, or its first digits; written by the run",
+                                    problem="bookkeeping")
+    head: list[Annotated[int, Field(ge=1, le=65_536)]] | None = knob(
+        None, "sizes of the hidden layers (ReLU) of a new head; [] = one linear layer; left out: the model's own head",
+        problem=("train fit", "dev fit"))
+    reinitialize: int = knob(0, "layers of the trunk, from its end, that start anew instead of with the weights",
+                             low=0, high=100_000, problem=("train fit", "dev fit"))
 
 
 class ParameterRule(Section):
@@ -206,6 +239,14 @@ class TrainSettings(Section):
                      low=0, high=10, scale="log", problem="dev fit", live=True)
     max_norm: float | None = knob(None, "largest norm of the weights into each unit; 4 or 5 is usual with dropout",
                                   above=0, scale="log", problem="dev fit", live=True, high=1000)
+    transfer: Literal["auto", "features", "head", "last", "gradual", "all"] = knob(
+        "auto", "what learns of a model with weights: head on stored features, head, head and last stage (last), stage "
+        "after stage from the top, or all; auto: by the amount of data", problem=("train fit", "dev fit"))
+    freeze: Annotated[int, Field(ge=0, le=100_000)] | list[str] | None = knob(
+        None, "in place of transfer: how many layers from the input do not learn, or patterns of their names, e.g. "
+        "['features.1*']", problem=("train fit", "dev fit"))
+    layer_decay: float = knob(1.0, "rate of each stage of the network over that of the stage after it; the head has "
+                              "the full rate", above=0, high=1, problem=("train fit", "dev fit"))
     parameter_rules: list[ParameterRule] = knob([], "patterns of parameter names with rate and decay of their own",
                                                 problem="train fit")
     schedule: str = knob("one_cycle", "how the rate changes: `orthogon list schedules`", problem="train fit")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from orthogon.nn.max_norm import limit_norms
 from orthogon.nn.penalties import add_l2_gradient, penalized_weights, soft_threshold
@@ -24,19 +24,24 @@ class Regularization:
         self.l1, self.l2, self.max_norm = settings.l1, settings.l2, settings.max_norm
         self.weights = penalized_weights(model)
         rates = {parameter: group["lr"] for group in groups for parameter in group["params"]}
-        self.of_rate: dict[float, list[Tensor]] = {}
+        self.of_rate: dict[float, list[nn.Parameter]] = {}
         for weight in self.weights:
             self.of_rate.setdefault(rates[weight], []).append(weight)
 
     def add_gradient(self) -> None:
         """Call it when the gradient of the whole batch stands, before clipping."""
         if self.l2:
-            add_l2_gradient(self.weights, self.l2)
+            add_l2_gradient(_learning(self.weights), self.l2)
 
     def constrain(self, factor: float) -> None:
         """Call it after the optimizer has moved. factor: what the schedule multiplied the rates by."""
         if self.l1:
             for rate, weights in self.of_rate.items():
-                soft_threshold(weights, rate * factor * self.l1)
+                soft_threshold(_learning(weights), rate * factor * self.l1)
         if self.max_norm is not None:
             limit_norms(self.model, self.max_norm)
+
+
+def _learning(weights: Sequence[nn.Parameter]) -> list[nn.Parameter]:
+    """Those that are not frozen for the time being."""
+    return [each for each in weights if each.requires_grad]

@@ -80,6 +80,7 @@ class GradientStep(Step):
     gradient scaler, since bf16 has the range of float32; so there is nothing to unscale before clipping.
 
     Backstitch asks for the gradient twice: on the same batch, with the same augmentation, dropout and carried state.
+    Groups of parameters that begin to learn at a later step are frozen before it.
     flat: the parameters as views of buffers, where the recipe wants that; clipping and the optimizer work on these.
     """
 
@@ -106,19 +107,27 @@ class GradientStep(Step):
         self.schedule: Schedule = registry.schedules.load(settings.schedule)(timeline)
         self.average = WeightAverage(self.plain, settings.ema) if settings.ema else None
         self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.gradual = any(group["starts"] for group in self.optimizer.param_groups)
         self.carried: Any = None
         self.steps = 0
 
     def __call__(self, rows: Tensor, draw: Draw) -> Tensor:
         factor = self.schedule(self.steps)
-        for group, rate in zip(self.optimizer.param_groups, self.base_rates):
-            group["lr"] = rate * factor
+        self._set_rates(factor)
         loss = self._backstitch(rows, draw) if isinstance(self.optimizer, Backstitch) else self._step(rows, draw)
         self.regularization.constrain(factor)
         if self.average is not None:
             self.average.update()
         self.steps += 1
         return loss
+
+    def _set_rates(self, factor: float) -> None:
+        for group, rate in zip(self.optimizer.param_groups, self.base_rates):
+            learns = self.steps >= group["starts"]
+            group["lr"] = rate * factor if learns else 0.0
+            if self.gradual:
+                for parameter in group["params"]:
+                    parameter.requires_grad_(learns)
 
     def _step(self, rows: Tensor, draw: Draw) -> Tensor:
         loss = self._clipped_gradient(rows, draw)
@@ -220,7 +229,7 @@ class GradientStep(Step):
         return self.average.model if self.average else self.plain
 
     def rate(self) -> float:
-        return self.optimizer.param_groups[0]["lr"]
+        return max(group["lr"] for group in self.optimizer.param_groups)
 
     def observe(self, score: float) -> None:
         self.schedule.observe(score)
