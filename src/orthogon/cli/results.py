@@ -70,6 +70,13 @@ def predict(
     csv: Annotated[
         Path | None, Option(metavar="FILE", help="Write the predictions to this CSV file.")
     ] = None,
+    precision: Annotated[
+        str,
+        Option(
+            help="fp32; or bf16, several times faster on pictures where the hardware has it, and rounder.",
+            autocompletion=complete.one_of("fp32", "bf16"),
+        ),
+    ] = "fp32",
     out: Root = "runs",
     json: Json = False,
     debug: Debug = False,
@@ -81,7 +88,7 @@ def predict(
     with quiet_stdout(json):
         from orthogon.verbs.predict import predict as verb
 
-        predictions = verb(run, inputs, root=out)
+        predictions = verb(run, inputs, root=out, precision=precision)
         if csv is not None:
             predictions.write_csv(csv)
     if json:

@@ -12,31 +12,42 @@ from torch import nn
 
 from orthogon.draw.tables import format_estimate, html_table
 from orthogon.errors import DataError
+from orthogon.nn.cost import multiply_adds
+from orthogon.nn.fused import fused
+from orthogon.serve.golden import golden_inputs
 from orthogon.serve.inputs import Gathered, gather
 from orthogon.serve.predictions import Predictions
 from orthogon.serve.schema import Schema
 from orthogon.stats.estimate import Estimate
 from orthogon.stats.temperature import apply_temperature, logits_of
-from orthogon.train.compute import Compute
+from orthogon.train.compute import Workload, prediction_compute
 from orthogon.train.evaluate import predict
 from orthogon.train.task import Task
 
 SLAB = 16_384
 """Rows that are encoded at once: bounds the memory for any number of inputs."""
+TYPICAL_BATCH = 64
+"""Examples by which threads are chosen, since how many will come is not known when the network is loaded."""
 
 
 class Predictor:
     """Preprocessing, network and labels in one. Made by `orthogon.load`; may be called from several threads.
 
-    task, model: loaded and in evaluation mode. schema: the columns it takes. about: the whole of bundle.json;
+    task, model: loaded and in evaluation mode; batch norms are folded into convolutions for prediction (`network`).
+    schema: the columns it takes. about: the whole of bundle.json;
     its "temperature", where `calibrate` shipped one, is what the probabilities are given at.
     """
 
     def __init__(
-        self, task: Task, model: nn.Module, schema: Schema, about: Mapping[str, Any], device: torch.device
+        self, task: Task, model: nn.Module, schema: Schema, about: Mapping[str, Any], device: torch.device,
+        precision: str = "fp32",
     ) -> None:
         self.task, self.model, self.schema, self.about = task, model.eval(), schema, dict(about)
         self.device = device
+        example = tuple(each.to(device) for each in golden_inputs(task.spec, examples=1))
+        work = Workload(multiply_adds(self.model, example), TYPICAL_BATCH, "image" in task.spec.kinds)
+        self.compute = prediction_compute(device, precision, work)
+        self.network = self.compute.place(fused(self.model))
         self.temperature = float(self.about.get("temperature", 1.0))
         self._lock = threading.Lock()
 
@@ -78,7 +89,7 @@ class Predictor:
         rows = np.arange(start, min(start + SLAB, len(found.rows)))
         data = found.data if len(found.rows) <= SLAB else found.data.take(rows)
         self.task.attach(data, self.device)
-        results = predict(self.task, self.model, np.arange(len(data)), Compute(self.device), batch_size)
+        results = predict(self.task, self.network, np.arange(len(data)), self.compute, batch_size)
         if self.temperature != 1:
             cooled = apply_temperature(logits_of(results["probabilities"]), self.temperature)
             results["probabilities"] = cooled.astype(np.float32)

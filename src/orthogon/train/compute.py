@@ -160,6 +160,20 @@ def resolve(settings: TrainSettings, work: Workload) -> tuple[TrainSettings, lis
     return settings.model_copy(update=resolved), reasons
 
 
+def prediction_compute(device: torch.device, precision: str, work: Workload) -> Compute:
+    """For a network that is only to predict: layout and threads by hardware and size, as in training.
+
+    precision: "fp32"; or "bf16", which rounds probabilities in the third digit and is several times faster where the
+    hardware has it (RecipeError where it has not, since emulated it is slower).
+    """
+    if precision not in ("fp32", "bf16"):
+        raise RecipeError(f"{precision!r} is no precision of prediction", remedy="Known: fp32, bf16.")
+    if precision == "bf16" and not has_fast_bf16(device):
+        raise RecipeError(f"no bf16 in the hardware of {device}", remedy="Leave --precision out.")
+    settings, _ = resolve(TrainSettings(device=str(device), precision=precision), work)
+    return compute_of(settings)
+
+
 def compute_of(settings: TrainSettings) -> Compute:
     """The Compute that resolved settings describe."""
     autocast = torch.bfloat16 if settings.precision == "bf16" else None

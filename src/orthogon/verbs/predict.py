@@ -13,14 +13,17 @@ if TYPE_CHECKING:
 
 
 def predict(
-    run: str | Path | Run, inputs: Any, *, root: str | Path = "runs", device: str = "cpu", batch_size: int = 256
+    run: str | Path | Run, inputs: Any, *, root: str | Path = "runs", device: str = "cpu", batch_size: int = 256,
+    precision: str = "fp32",
 ) -> Predictions:
     """Predictions for new inputs, one per item, in their order.
 
     run:    a run (a path, a name under `root`, "last", "last~1"), or the folder of a bundle.
     inputs: pictures, folders of them, a table, a data frame, arrays, or a list of dicts: see `Predictor.predict`.
+    precision: "fp32" or "bf16", as in `load`.
 
     What cannot be read or lacks a column gives an error for that item alone. Raises RunError, DataError.
     """
     single = isinstance(inputs, list | tuple) and len(inputs) == 1 and isinstance(inputs[0], str | Path)
-    return load(run, root=root, device=device).predict(inputs[0] if single else inputs, batch_size=batch_size)
+    network = load(run, root=root, device=device, precision=precision)
+    return network.predict(inputs[0] if single else inputs, batch_size=batch_size)
