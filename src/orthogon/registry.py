@@ -115,10 +115,11 @@ tasks = Registry(
         Entry("classify", "orthogon.tasks.classify:Classify", "one label of several, from pictures or tables"),
         Entry("regress", "orthogon.tasks.regress:Regress", "a number, or several"),
         Entry("multilabel", "orthogon.tasks.multilabel:MultiLabel", "any number of labels; unknown ones left out"),
+        Entry("localize", "orthogon.vision.localize:Localize", "one object in a picture: its class, box and points"),
     ),
 )
 
-IMAGENET = (3, 224, 224, 1000)
+IMAGENET, CIFAR = (3, 224, 224, 1000), (3, 32, 32, 10)
 
 
 def family(path: str, lines: dict[str, str], options: tuple[Option, ...] = (),
@@ -163,6 +164,12 @@ _PLAIN = (
     Option("dense", (128,), "sizes of the fully connected layers", high=65_536, **_SHAPE),
     Option("dropout", 0.0, _DROPOUT.format("the last map"), 0, 0.99, problem="dev fit"),
     Option("activation", "relu", "after each convolution and fully connected layer"),
+)
+_LOCALIZER = (
+    Option("trunk", "convnet", "the network for pictures whose last map is read"),
+    Option("trunk_options", None, "options of that network"),
+    Option("grid", 4, "parts along each side that the map is averaged over; 1 = over all of it", low=1, high=32),
+    Option("hidden", 200, "units of the layer before the last; 0 = none", low=0, high=65_536),
 )
 _LENET5 = (
     Option("variant", "modern", "modern or paper"),
@@ -219,12 +226,16 @@ models = Registry(
               options=_LENET5),
         Entry("convnet", "orthogon.vision.convnet:convnet", "small batch-normalized convnet", ("image",),
               options=_CONVNET),
+        Entry("localizer", "orthogon.vision.localizer:localizer", "a trunk and a head that knows places; of localize",
+              ("image",), options=_LOCALIZER),
         Entry("gmlp", "orthogon.vision.gmlp:gmlp", "gated MLP over patches, without attention", ("image",),
               options=_GMLP),
         *family("orthogon.vision.resnet:resnet", {
-            **{f"resnet{n}": f"ResNet of {n} layers, as torchvision's" for n in (18, 34, 50, 101, 152)},
-            **{f"resnet{n}": f"ResNet of {n} layers, as published for CIFAR" for n in (20, 32, 44, 56, 110)},
+            f"resnet{n}": f"ResNet of {n} layers, as torchvision's" for n in (18, 34, 50, 101, 152)
         }, _RESNET),
+        *family("orthogon.vision.resnet:resnet", {
+            f"resnet{n}": f"ResNet of {n} layers, as published for CIFAR" for n in (20, 32, 44, 56, 110)
+        }, _RESNET, published=CIFAR),
         *family("orthogon.vision.vgg:vgg", {
             **{f"vgg{n}": f"VGG of {n} layers" for n in (11, 13, 16, 19)},
             **{f"vgg{n}_bn": f"VGG of {n} layers, with batch norm" for n in (11, 13, 16, 19)},

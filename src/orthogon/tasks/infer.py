@@ -9,14 +9,17 @@ import numpy as np
 
 from orthogon.data.columns import CategoryColumn, Column, LabelsColumn, NumberColumn, TextColumn
 from orthogon.data.dataset import Dataset
+from orthogon.data.target_columns import BoxColumn, ObjectColumn, PointsColumn
 from orthogon.errors import DataError
 
-_TASKS = {"category": "classify", "number": "regress", "labels": "multilabel", "mask": "segment"}
+_TASKS = {"category": "classify", "number": "regress", "labels": "multilabel", "mask": "segment",
+          "object": "localize", "box": "localize", "points": "localize"}
 SEPARATORS = ("|", ";", ",")
 
 
 def infer_task(data: Dataset) -> str:
-    """"classify" for categories, "regress" for numbers, "multilabel" for labels, "segment" for masks.
+    """"classify" for categories, "regress" for numbers, "multilabel" for labels, "segment" for masks,
+    "localize" for boxes and points.
 
     DataError for other targets.
 
@@ -37,6 +40,7 @@ def as_target(data: Dataset, task: str, targets: list[str] | None = None) -> Dat
 
     classify: whole numbers and text become categories; a block of probabilities stays (soft labels).
     regress: categories and text whose values are numbers become numbers; several target columns become one block.
+    localize: a column of boxes, or of points, becomes one of objects.
     multilabel: several 0/1 columns, a category or text column such as "red|round", or one label each, become labels.
     targets: the names of the columns where there are several. Tasks that are not known here leave the data as it is.
     """
@@ -89,6 +93,8 @@ def as_category(data: Dataset, column: Column) -> Column:
         return column
     if isinstance(column, TextColumn):
         return CategoryColumn.from_values(column.values.tolist())
+    if isinstance(column, ObjectColumn) and column.labels is not None:
+        return column.labels
     if isinstance(column, NumberColumn) and column.values.ndim == 1:
         values = column.values
         known = values[~np.isnan(values)]
@@ -126,6 +132,18 @@ def as_labels(data: Dataset, column: Column) -> LabelsColumn:
                  "Give several 0/1 columns, or one with labels such as 'red|round'.")
 
 
+def as_object(data: Dataset, column: Column) -> ObjectColumn:
+    """Objects for localize."""
+    if isinstance(column, ObjectColumn):
+        return column
+    if isinstance(column, BoxColumn):
+        return ObjectColumn(boxes=column)
+    if isinstance(column, PointsColumn):
+        return ObjectColumn(points=column)
+    raise _unfit(data, "localize", f"it is of kind {column.kind}",
+                 "Give a table with a picture and the columns xmin, ymin, xmax, ymax, or NAME_x and NAME_y of points.")
+
+
 def _parsed(column: CategoryColumn | TextColumn) -> LabelsColumn:
     cells, missing = [column.cell(row) for row in range(len(column))], column.missing()
     separator = next((mark for mark in SEPARATORS if any(mark in cell for cell in cells)), "|")
@@ -159,5 +177,5 @@ def labelled_rows(data: Dataset) -> np.ndarray:
 
 
 _CONVERSIONS: dict[str, Callable[[Dataset, Column], Column]] = {
-    "classify": as_category, "regress": as_numbers, "multilabel": as_labels,
+    "classify": as_category, "regress": as_numbers, "multilabel": as_labels, "localize": as_object,
 }

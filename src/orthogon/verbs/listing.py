@@ -37,6 +37,13 @@ METRICS = {
         ("macro_auc", "high", "mean of ROC AUC over the labels"),
         ("cross_entropy", "low", "mean over the known labels, in nats"),
     ),
+    "localize": (
+        ("iou", "high", "mean overlap of the boxes, over the pictures with an object"),
+        ("iou_50", "high", "share of those boxes that overlap by at least a half"),
+        ("point_error", "low", "mean distance of the points, as a share of the object's size; where there are points"),
+        ("accuracy", "high", "share with the right class, or rightly without an object; where there are classes"),
+        ("error", "low", "share with a wrong one"),
+    ),
 }
 """Task -> (name, whether high or low is good, one line). Here, so that listing does not import torch; a test holds it
 against the tasks."""

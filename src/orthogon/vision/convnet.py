@@ -10,6 +10,7 @@ from orthogon.nn.activations import activation as make_activation
 from orthogon.nn.initializers import initialize, initialize_output
 from orthogon.nn.models import Flat
 from orthogon.nn.spec import ModelSpec
+from orthogon.nn.trunk import FeatureMap, PictureNetwork
 from orthogon.vision.blocks import picture_input
 
 ROOM = 8  # side in pixels from which a picture is halved: it then keeps at least 4
@@ -51,8 +52,10 @@ class Stage(nn.Module):
         return x
 
 
-class ConvNet(nn.Module):
+class ConvNet(PictureNetwork):
     """See `convnet`."""
+
+    head_name = output_name = "output"
 
     def __init__(self, spec: ModelSpec, width: int, depth: int, stages: int | None, dropout: float,
                  activation: str) -> None:
@@ -69,12 +72,30 @@ class ConvNet(nn.Module):
         self.beside = Flat(spec.inputs[1:], None, one_hot=False) if len(spec.inputs) > 1 else None
         self.output = nn.Linear(widths[-1] + (self.beside.width if self.beside else 0), spec.outputs)
         initialize_output(self.output)
+        names = ["stem", *(f"stages.{number}" for number in range(len(self.stages)))]
+        strides = [2 ** sum(halvings[: number + 1]) for number in range(len(halvings))]
+        # Of maps of one stride the last.
+        self._shown = [stride not in strides[number + 1 :] for number, stride in enumerate(strides)]
+        self._maps = tuple(FeatureMap(*each) for each, last in zip(zip(names, widths, strides), self._shown) if last)
 
-    def forward(self, picture: Tensor, *others: Tensor) -> Tensor:
-        features = self.stages(self.stem(picture)).mean((2, 3))
+    @property
+    def maps(self) -> tuple[FeatureMap, ...]:
+        return self._maps
+
+    def feature_maps(self, picture: Tensor) -> tuple[Tensor, ...]:
+        found = [self.stem(picture)]
+        for stage in self.stages:
+            found.append(stage(found[-1]))
+        return tuple(each for each, last in zip(found, self._shown) if last)
+
+    def classify(self, last: Tensor, *others: Tensor) -> Tensor:
+        features = last.mean((2, 3))
         if self.beside is not None:
             features = torch.cat([features, self.beside(*others).to(features.dtype)], dim=1)
         return self.output(self.dropout(features))
+
+    def forward(self, picture: Tensor, *others: Tensor) -> Tensor:
+        return self.classify(self.stages(self.stem(picture)), *others)
 
 
 def plan(side: int, stages: int | None = None) -> list[bool]:
