@@ -16,8 +16,8 @@ def fused(model: nn.Module) -> nn.Module:
     """A copy in evaluation mode that gives the same outputs, to rounding, with less work; the model stays as it is.
 
     In evaluation a batch norm is a factor and a shift for each channel, which the weights and the bias of the
-    convolution can hold. Folded are those whose convolution is used once and feeds nothing else. A network whose forward pass
-    torch.fx cannot follow (it branches on values, say) is copied as it is.
+    convolution can hold. Folded are those whose convolution is used once and feeds nothing else. A network whose
+    forward pass torch.fx cannot follow (it branches on values, say) is copied as it is.
     """
     copied = copy.deepcopy(model).eval()
     kinds = [type(module) for module in copied.modules()]
