@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from orthogon.errors import RecipeError, nearest
 from orthogon.nn.spec import ModelSpec
-from orthogon.nn.trunk import FeatureMap, PictureNetwork
-from orthogon.vision.blocks import choose_form, initialize_network, lone_picture, require_side
+from orthogon.vision.blocks import FullyConnectedHead, choose_form, lone_picture, require_side
 
 STEM = 32  # channels of the first layer
 LAST = 1280  # channels of V2's last layer, which no width below 1 makes narrower
@@ -49,92 +48,72 @@ class SameConv2d(nn.Conv2d):
         return super().forward(F.pad(x, padding))
 
 
-class Layers(NamedTuple):
-    """Makes the layers of one network, which all pad alike."""
-
-    padding: str
-
-    def linear(self, channels_in: int, channels_out: int, kernel: int = 1, stride: int = 1,
-               groups: int = 1) -> list[nn.Module]:
-        """A convolution without bias and its batch norm."""
-        same = self.padding == "same" and stride > 1  # at stride 1 both paddings are one
-        conv = (SameConv2d if same else nn.Conv2d)(channels_in, channels_out, kernel, stride, groups=groups, bias=False,
-                                                   padding=0 if same else kernel // 2)
-        return [conv, nn.BatchNorm2d(channels_out)]
-
-    def active(self, channels_in: int, channels_out: int, kernel: int = 1, stride: int = 1,
-               groups: int = 1) -> nn.Sequential:
-        """The same with ReLU6."""
-        return nn.Sequential(*self.linear(channels_in, channels_out, kernel, stride, groups), nn.ReLU6(inplace=True))
+def convolution(channels_in: int, channels_out: int, kernel: int, stride: int, groups: int, padding: str
+                ) -> list[nn.Module]:
+    """A convolution without bias, padded "symmetric" or "same", and its batch norm."""
+    same = padding == "same" and stride > 1  # at stride 1 both paddings are one
+    conv = (SameConv2d if same else nn.Conv2d)(channels_in, channels_out, kernel, stride, groups=groups, bias=False,
+                                               padding=0 if same else kernel // 2)
+    return [conv, nn.BatchNorm2d(channels_out)]
 
 
-class SeparableConvolution(nn.Sequential):
+class Active(nn.Sequential):
+    """Convolution, batch norm and ReLU6."""
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int = 1, stride: int = 1, groups: int = 1,
+                 padding: str = "symmetric") -> None:
+        super().__init__(*convolution(channels_in, channels_out, kernel, stride, groups, padding),
+                         nn.ReLU6(inplace=True))
+        self.out_channels, self.stride = channels_out, stride
+
+
+class Separable(nn.Sequential):
     """The block of V1: 3×3 in each channel, then 1×1 across the channels."""
 
-    def __init__(self, layers: Layers, channels_in: int, channels_out: int, stride: int) -> None:
-        super().__init__(layers.active(channels_in, channels_in, 3, stride, groups=channels_in),
-                         layers.active(channels_in, channels_out))
+    def __init__(self, channels_in: int, channels_out: int, stride: int, padding: str) -> None:
+        super().__init__(Active(channels_in, channels_in, 3, stride, channels_in, padding),
+                         Active(channels_in, channels_out))
+        self.out_channels, self.stride = channels_out, stride
 
 
 class InvertedResidual(nn.Module):
     """The block of V2: 1×1 to `expansion` times the channels, 3×3 in each, 1×1 back without an activation; where the
     outcome has the size of the input, the input is added."""
 
-    def __init__(self, layers: Layers, channels_in: int, channels_out: int, stride: int, expansion: int) -> None:
+    def __init__(self, channels_in: int, channels_out: int, stride: int, expansion: int, padding: str) -> None:
         super().__init__()
         hidden = channels_in * expansion
+        self.out_channels, self.stride = channels_out, stride
         self.adds = stride == 1 and channels_in == channels_out
         self.conv = nn.Sequential(
-            *([layers.active(channels_in, hidden)] if expansion > 1 else []),
-            layers.active(hidden, hidden, 3, stride, groups=hidden), *layers.linear(hidden, channels_out),
+            *([Active(channels_in, hidden)] if expansion > 1 else []),
+            Active(hidden, hidden, 3, stride, hidden, padding), *convolution(hidden, channels_out, 1, 1, 1, padding),
         )
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.conv(x) if self.adds else self.conv(x)
 
 
-class MobileNet(PictureNetwork):
-    """See `mobilenet`."""
-
-    head_name, output_name = "classifier", "classifier.1"
-
-    def __init__(self, channels: int, outputs: int, variant: str, width: float, small: bool, padding: str,
-                 dropout: float) -> None:
-        super().__init__()
-        layers, stride, before, ends = Layers(padding), 1, 0, {}
-        blocks: list[nn.Module] = []
-        for block in _blocks(variant, width, small):
-            if not blocks:
-                blocks.append(layers.active(channels, block.channels, 3, block.stride))
-            elif variant == "mobilenet_v1":
-                blocks.append(SeparableConvolution(layers, before, block.channels, block.stride))
-            else:
-                blocks.append(InvertedResidual(layers, before, block.channels, block.stride, block.expansion))
-            before, stride = block.channels, stride * block.stride
-            ends[stride] = FeatureMap(f"features.{len(blocks) - 1}", before, stride)
-        if variant == "mobilenet_v2":
-            last = scaled(LAST, max(1.0, width), variant)
-            blocks.append(layers.active(before, last))
-            ends[stride] = FeatureMap(f"features.{len(blocks) - 1}", last, stride)
-        self.features = nn.Sequential(*blocks)
-        self._maps = tuple(ends.values())
-        self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(self._maps[-1].channels, outputs))
-        initialize_network(self)
-
-    @property
-    def maps(self) -> tuple[FeatureMap, ...]:
-        return self._maps
-
-    def feature_maps(self, picture: Tensor) -> tuple[Tensor, ...]:
-        wanted, found = {each.name for each in self._maps}, []
-        for name, block in self.features.named_children():
-            picture = block(picture)
-            if f"features.{name}" in wanted:
-                found.append(picture)
-        return tuple(found)
-
-    def classify(self, last: Tensor) -> Tensor:
-        return self.classifier(last.mean((2, 3)))
+def _parts(channels: int, variant: str, width: float, small: bool, padding: str
+           ) -> list[Active | Separable | InvertedResidual]:
+    """The first layer, the blocks one by one, and of V2 a last layer. With `small` the first two halvings are left out.
+    """
+    strides = [2] + [stage.stride if k == 0 else 1 for stage in STAGES[variant] for k in range(stage.blocks)]
+    if small:
+        for _ in range(2):
+            strides[strides.index(2)] = 1
+    before = scaled(STEM, width, variant)
+    parts: list[Active | Separable | InvertedResidual] = [Active(channels, before, 3, strides[0], padding=padding)]
+    for stage in STAGES[variant]:
+        after = scaled(stage.channels, width, variant)
+        for _ in range(stage.blocks):
+            stride = strides[len(parts)]
+            parts.append(Separable(before, after, stride, padding) if variant == "mobilenet_v1" else
+                         InvertedResidual(before, after, stride, stage.expansion, padding))
+            before = after
+    if variant == "mobilenet_v2":
+        parts.append(Active(before, scaled(LAST, max(1.0, width), variant)))
+    return parts
 
 
 def scaled(channels: int, width: float, variant: str) -> int:
@@ -145,19 +124,6 @@ def scaled(channels: int, width: float, variant: str) -> int:
         return max(int(wanted), 8)
     rounded = max(8, int(wanted + 4) // 8 * 8)
     return rounded if rounded >= 0.9 * wanted else rounded + 8
-
-
-def _blocks(variant: str, width: float, small: bool) -> list[Stage]:
-    """The first layer and every block, one by one. With `small` the first two of stride 2 have stride 1."""
-    stages, kept = [Stage(STEM, 1, 2), *STAGES[variant]], 2 if small else 0
-    found: list[Stage] = []
-    for stage in stages:
-        for k in range(stage.blocks):
-            stride = stage.stride if k == 0 else 1
-            if stride == 2 and kept:
-                stride, kept = 1, kept - 1
-            found.append(Stage(scaled(stage.channels, width, variant), 1, stride, stage.expansion))
-    return found
 
 
 def mobilenet(spec: ModelSpec, variant: str, width: float = 1.0, stem: str | None = None,
@@ -176,4 +142,6 @@ def mobilenet(spec: ModelSpec, variant: str, width: float = 1.0, stem: str | Non
     if padding not in PADDINGS:
         raise RecipeError(f"padding is symmetric or same; got {padding!r}", where="model.options.padding",
                           remedy=nearest(str(padding), PADDINGS))
-    return MobileNet(picture.shape[0], spec.outputs, variant, width, small, padding, dropout)
+    parts = _parts(picture.shape[0], variant, width, small, padding)
+    last = nn.Linear(parts[-1].out_channels, spec.outputs)
+    return FullyConnectedHead(nn.Sequential(*parts), 1, nn.Sequential(nn.Dropout(dropout), last))
