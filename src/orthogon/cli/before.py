@@ -23,6 +23,10 @@ Data = Annotated[
 Task = Annotated[str | None, Option(help="{task.name}", autocompletion=complete.tasks, rich_help_panel=WHAT)]
 Target = Annotated[list[str] | None, Option(metavar="COL", help="{data.target}; may be repeated", rich_help_panel=WHAT)]
 Model = Annotated[str | None, Option(help="{model.name}", autocompletion=complete.models, rich_help_panel=WHAT)]
+Weights = Annotated[
+    str | None,
+    Option(metavar="NAME", help="{model.weights}", autocompletion=complete.weights, rich_help_panel=WHAT),
+]
 Columns = Annotated[str | None, Option(metavar="A,B,C", help="{data.columns}", rich_help_panel=WHAT)]
 NoHeader = Annotated[bool, Option("--no-header", help="The first row is data, not names.", rich_help_panel=WHAT)]
 Type = Annotated[list[str] | None, Option("--type", metavar="COL=KIND", help="{data.types}", rich_help_panel=WHAT)]
@@ -43,8 +47,8 @@ Set = Annotated[
 
 
 def preflight(
-    data: Data = None, *, task: Task = None, target: Target = None, model: Model = None, columns: Columns = None,
-    no_header: NoHeader = False, type_: Type = None, epochs: Epochs = None, lr: Rate = None,
+    data: Data = None, *, task: Task = None, target: Target = None, model: Model = None, weights: Weights = None,
+    columns: Columns = None, no_header: NoHeader = False, type_: Type = None, epochs: Epochs = None, lr: Rate = None,
     batch_size: BatchSize = None, seed: Seed = None, device: Device = None, recipe: File = None, set_: Set = None,
     json: Json = False, debug: Debug = False,
 ) -> None:
@@ -52,7 +56,8 @@ def preflight(
 
     Each check passes, fails or is skipped, with evidence and a remedy. Exit code 1 when one fails.
     """
-    asked = _asked(data, task, target, model, columns, no_header, type_, batch_size, seed, device, recipe, set_)
+    asked = _asked(data, task, target, model, weights, columns, no_header, type_, batch_size, seed, device, recipe,
+                   set_)
     with quiet_stdout(json):
         from orthogon.verbs.preflight import preflight as verb
 
@@ -63,9 +68,9 @@ def preflight(
 
 
 def find_rate(
-    data: Data = None, *, task: Task = None, target: Target = None, model: Model = None, columns: Columns = None,
-    no_header: NoHeader = False, type_: Type = None, batch_size: BatchSize = None, seed: Seed = None,
-    device: Device = None, recipe: File = None, set_: Set = None,
+    data: Data = None, *, task: Task = None, target: Target = None, model: Model = None, weights: Weights = None,
+    columns: Columns = None, no_header: NoHeader = False, type_: Type = None, batch_size: BatchSize = None,
+    seed: Seed = None, device: Device = None, recipe: File = None, set_: Set = None,
     seeds: Annotated[
         int, Option(metavar="K", min=1, max=100, help="Sweeps, each with weights and an order of its own.",
                     rich_help_panel=HOW)
@@ -79,7 +84,8 @@ def find_rate(
 
     A range and a rate, or why there is no clear range; then the exit code is 1.
     """
-    asked = _asked(data, task, target, model, columns, no_header, type_, batch_size, seed, device, recipe, set_)
+    asked = _asked(data, task, target, model, weights, columns, no_header, type_, batch_size, seed, device, recipe,
+                   set_)
     with quiet_stdout(json):
         from orthogon.verbs.find_rate import find_rate as verb
 
@@ -94,13 +100,14 @@ def find_rate(
 
 
 def _asked(
-    data: str | None, task: str | None, target: list[str] | None, model: str | None, columns: str | None,
-    no_header: bool, types: list[str] | None, batch_size: int | None, seed: int | None, device: str | None,
-    recipe: str | None, assigned: list[str] | None,
+    data: str | None, task: str | None, target: list[str] | None, model: str | None, weights: str | None,
+    columns: str | None, no_header: bool, types: list[str] | None, batch_size: int | None, seed: int | None,
+    device: str | None, recipe: str | None, assigned: list[str] | None,
 ) -> dict[str, Any]:
     """What both verbs are asked."""
     flat = data_options(columns=columns, no_header=no_header, types=types)
     return {
-        "data": data, "task": task, "target": one_or_all(target), "model": model, "recipe": recipe,
-        "options": {**flat, **assignments(assigned or [])}, "batch_size": batch_size, "seed": seed, "device": device,
+        "data": data, "task": task, "target": one_or_all(target), "model": model, "weights": weights,
+        "recipe": recipe, "options": {**flat, **assignments(assigned or [])}, "batch_size": batch_size, "seed": seed,
+        "device": device,
     }

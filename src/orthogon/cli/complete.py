@@ -35,6 +35,16 @@ def recipes(incomplete: str) -> Choices:
     return [pair for pair in names().items() if pair[0].startswith(incomplete)] + _paths(incomplete)
 
 
+def weights(incomplete: str) -> Choices:
+    """Published names, short and with the model; runs; files."""
+    from orthogon.train.published import PUBLISHED
+
+    short = {each.trained_on: "the first file of that data set" for each in PUBLISHED}
+    exact = {each.name: "" for each in PUBLISHED} | {each.title: "" for each in PUBLISHED}
+    names = [pair for pair in (short | exact | short).items() if pair[0].startswith(incomplete)]
+    return names + runs(incomplete) + _paths(incomplete)
+
+
 def runs(incomplete: str) -> Choices:
     names = [path.parent.name for path in sorted(Path("runs").glob("*/recipe.yaml"))]
     found = [("last", "the last run"), ("last~1", "the one before it"), *((name, "") for name in names)]

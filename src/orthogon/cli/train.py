@@ -22,6 +22,7 @@ OPTIONS = {
     "task.metric": "--metric",
     "task.satisfice": "--satisfice",
     "model.name": "--model",
+    "model.weights": "--weights",
     "train.epochs": "--epochs",
     "train.minutes": "--minutes",
     "train.lr": "--lr",
@@ -68,6 +69,15 @@ def train(
     ] = None,
     model: Annotated[
         str | None, Option(help="{model.name}", autocompletion=complete.models, rich_help_panel=WHAT)
+    ] = None,
+    weights: Annotated[
+        str | None,
+        Option(
+            metavar="NAME",
+            help="{model.weights}; they bring their preprocessing",
+            autocompletion=complete.weights,
+            rich_help_panel=WHAT,
+        ),
     ] = None,
     columns: Annotated[
         str | None, Option(metavar="A,B,C", help="{data.columns}", rich_help_panel=WHAT)
@@ -166,7 +176,7 @@ def train(
     if no_preflight:
         flat["train.preflight"] = False
     asked: dict[str, Any] = {
-        "data": data, "task": task, "target": one_or_all(target), "model": model, "recipe": recipe,
+        "data": data, "task": task, "target": one_or_all(target), "model": model, "weights": weights, "recipe": recipe,
         "options": {**flat, **assigned}, "epochs": epochs, "minutes": minutes, "lr": lr, "batch_size": batch_size,
         "seed": seed, "device": device, "folds": folds, "tune": tune, "out": out, "name": name, "resume": resume,
         "test": test, "refit": refit, "quiet": quiet,

@@ -22,7 +22,11 @@ _MOST_FILES = 200_000
 
 
 class Remote(Protocol):
-    """What `fetch` must know of a file; bytes and sha256 are of what lies at the address."""
+    """What `fetch` must know of a file; bytes and sha256 are of what lies at the address.
+
+    sha256: whole, or its first digits where no more was published. bytes: None where they were not published: then the
+    server's word counts.
+    """
 
     @property
     def name(self) -> str: ...
@@ -31,7 +35,7 @@ class Remote(Protocol):
     @property
     def sha256(self) -> str: ...
     @property
-    def bytes(self) -> int: ...
+    def bytes(self) -> int | None: ...
 
 
 def sha256_of(path: Path) -> str:
@@ -40,33 +44,36 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def fetch(remote: Remote, folder: Path, progress: bool | None = None) -> Path:
+def fetch(remote: Remote, folder: Path, progress: bool | None = None, most_bytes: int = 1 << 31) -> Path:
     """The file in the folder, fetched if it is not there; what an earlier try left is continued.
+
+    most_bytes: where the size was not published, more than this is not fetched.
 
     DataError: an address that is not https (file, or http to this machine, for tests); no connection after four
     tries; another size or SHA-256 than promised (what was fetched is then deleted).
     """
     _check_address(remote.address)
     path = folder / remote.name
-    if path.exists() and sha256_of(path) == remote.sha256:
+    if path.exists() and sha256_of(path).startswith(remote.sha256):
         return path
     folder.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    if part.exists() and part.stat().st_size >= remote.bytes:
+    size = remote.bytes
+    if part.exists() and part.stat().st_size >= (size or most_bytes):
         part.unlink()
-    with bar(f"getting {remote.name}", remote.bytes, unit="bytes", show=progress) as advance:
+    with bar(f"getting {remote.name}", size, unit="bytes", show=progress) as advance:
         trouble: Exception | None = None
         for _ in range(_TRIES):
             try:
-                _continue(remote, part, advance)
+                size = _continue(remote, part, advance, most_bytes)
             except (urllib.error.URLError, OSError) as error:
                 trouble = error
                 if isinstance(error, urllib.error.HTTPError) and error.code in (401, 403, 404, 410):
                     break
-            if part.exists() and part.stat().st_size == remote.bytes:
+            if part.exists() and part.stat().st_size == size:
                 trouble = None
                 break
-    _check(remote, part, trouble)
+    _check(remote, part, size, trouble)
     part.replace(path)
     return path
 
@@ -78,8 +85,8 @@ def _check_address(address: str) -> None:
         raise DataError("only https addresses are fetched", where=address)
 
 
-def _continue(remote: Remote, part: Path, advance: object) -> None:
-    """One try: the bytes that are still missing are added to the part."""
+def _continue(remote: Remote, part: Path, advance: object, most_bytes: int) -> int:
+    """One try: the bytes that are still missing are added to the part. Returns how many the whole file has."""
     done = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "orthogon"} | ({"Range": f"bytes={done}-"} if done else {})
     request = urllib.request.Request(remote.address, headers=headers)  # noqa: S310 - scheme checked
@@ -87,32 +94,39 @@ def _continue(remote: Remote, part: Path, advance: object) -> None:
         _check_address(answer.url)  # after redirections
         if done and getattr(answer, "status", None) != 206:
             done = 0  # the server does not continue: from the beginning
+        size = remote.bytes
+        if size is None:
+            size = done + int(answer.headers.get("Content-Length") or most_bytes)
+            if size > most_bytes:
+                raise _Longer
         with part.open("ab" if done else "wb") as file:
             while block := answer.read(_CHUNK):
                 done += len(block)
-                if done > remote.bytes:
+                if done > size:
                     raise _Longer
                 file.write(block)
                 if callable(advance):
                     advance(len(block))
+    return size
 
 
 class _Longer(OSError):
     """More came than was promised."""
 
 
-def _check(remote: Remote, part: Path, trouble: Exception | None) -> None:
+def _check(remote: Remote, part: Path, size: int | None, trouble: Exception | None) -> None:
     by_hand = "Fetch it by hand and put it into the folder that $ORTHOGON_DATA names."
     if isinstance(trouble, _Longer):
-        part.unlink()
-        raise DataError(f"the file is longer than the {remote.bytes:,} bytes expected", where=remote.address)
+        part.unlink(missing_ok=True)
+        expected = "" if size is None else f" than the {size:,} bytes expected"
+        raise DataError(f"the file is longer{expected}", where=remote.address)
     got = part.stat().st_size if part.exists() else 0
-    if got != remote.bytes:
+    if got != size:
         reason = f" ({trouble})" if trouble else ""
-        raise DataError(f"got {got:,} of {remote.bytes:,} bytes{reason}", where=remote.address,
+        raise DataError(f"got {got:,} of {'' if size is None else f'{size:,} '}bytes{reason}", where=remote.address,
                         remedy=f"Try again: it goes on where it stopped. {by_hand}")
     found = sha256_of(part)
-    if found != remote.sha256:
+    if not found.startswith(remote.sha256):
         part.unlink()
         raise DataError(f"the content is not what was expected: SHA-256 {found}, expected {remote.sha256}",
                         where=remote.address, remedy=f"It was deleted. The address may serve something new. {by_hand}")

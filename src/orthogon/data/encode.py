@@ -10,7 +10,8 @@ import numpy as np
 from orthogon.data.columns import ImageColumn
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.encoders import CategoryEncoder, Encoder, ImageEncoder, NumberEncoder
-from orthogon.errors import DataError
+from orthogon.data.pictures import SMALL, network_size
+from orthogon.errors import DataError, RecipeError
 
 __all__ = ["CategoryEncoder", "Encoder", "ImageEncoder", "NumberEncoder", "check_columns", "encoder_from_state",
            "fit_encoders", "unused_inputs"]
@@ -25,16 +26,20 @@ class EncodingSettings(Protocol):
     image_size: int | None
     fit: Any
     channels: Any
+    normalize: Any
 
 
-def fit_encoders(data: Dataset, rows: np.ndarray, settings: EncodingSettings) -> list[Encoder]:
+def fit_encoders(
+    data: Dataset, rows: np.ndarray, settings: EncodingSettings, most: int = SMALL
+) -> list[Encoder]:
     """Encoders for the inputs of the data, fitted on those rows alone: pictures first, then numbers, then categories.
 
+    most: side up to which pictures keep their size, where the settings leave it open.
     Dates count as numbers. Text is left out: `unused_inputs` says so. DataError where nothing is left to learn from.
     """
     rows = np.asarray(rows)
     named = {kind: [name for name, column in data.inputs.items() if column.kind == kind] for kind in READABLE}
-    encoders: list[Encoder] = [_image_encoder(name, data, rows, settings) for name in named["image"]]
+    encoders: list[Encoder] = [_image_encoder(name, data, rows, settings, most) for name in named["image"]]
     numbers = [name for name, column in data.inputs.items() if column.kind in ("number", "date")]
     if numbers:
         encoders.append(NumberEncoder.fitted(numbers, data, rows))
@@ -48,20 +53,25 @@ def fit_encoders(data: Dataset, rows: np.ndarray, settings: EncodingSettings) ->
     return encoders
 
 
-def _image_encoder(name: str, data: Dataset, rows: np.ndarray, settings: EncodingSettings) -> ImageEncoder:
+def _image_encoder(
+    name: str, data: Dataset, rows: np.ndarray, settings: EncodingSettings, most: int
+) -> ImageEncoder:
     column = data.columns[name]
     assert isinstance(column, ImageColumn)  # noqa: S101 - sorted by kind above
-    return ImageEncoder.fitted(name, data, rows, _size(column, rows, settings), settings.channels or column.channels,
-                               settings.fit)
+    size, channels, given = _size(column, rows, settings, most), settings.channels or column.channels, settings.normalize
+    if given is None or given == "fitted":
+        return ImageEncoder.fitted(name, data, rows, size, channels, settings.fit)
+    if len(given.mean) != channels:
+        raise RecipeError(f"{len(given.mean)} channels are normalized, the pictures have {channels}",
+                          where="data.normalize", remedy=f"Give {channels} numbers each, or set data.channels.")
+    return ImageEncoder(name, size, channels, settings.fit, given.mean, given.std)
 
 
-def _size(column: ImageColumn, rows: np.ndarray, settings: EncodingSettings) -> tuple[int, int]:
+def _size(column: ImageColumn, rows: np.ndarray, settings: EncodingSettings, most: int) -> tuple[int, int]:
     """The size asked for, else one that suits the pictures to train on."""
-    from orthogon.data.pictures import network_size
-
     # Their sizes alone are looked at: taking rows of the pictures themselves would copy them.
     seen = ImageColumn(files=(), sizes=column.sizes[rows], channels=column.channels)
-    return network_size(seen, settings.image_size)
+    return network_size(seen, settings.image_size, most)
 
 
 def unused_inputs(data: Dataset) -> list[Finding]:

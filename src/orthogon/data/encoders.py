@@ -53,7 +53,7 @@ class ImageEncoder(Encoder):
     """Pictures of one size: uint8 N×C×H×W in storage, standardised per channel in the batch.
 
     size: (H, W) in pixels. channels: 1 or 3. fit: how other shapes are brought to that size (crop, letterbox, stretch).
-    mean, std: per channel over all train pixels, in 0 … 255.
+    mean, std: per channel, in 0 … 255: of all train pixels, or as what the weights were trained with.
     channels_last: memory layout of what `prepare` gives.
     """
 

@@ -17,7 +17,7 @@ from orthogon.strategy import checks_in_motion as motion
 from orthogon.strategy import checks_of_gradients as gradients
 from orthogon.strategy.outcome import Outcome, failed, skipped
 from orthogon.strategy.trial import Trial
-from orthogon.train.build import build_model
+from orthogon.train.build import starting_model
 from orthogon.train.fit import Plan
 from orthogon.train.fit_check import first_line
 from orthogon.train.pace import preflight_seconds
@@ -144,7 +144,7 @@ def preflight_at_start(plan: Plan, task: Task, rows: np.ndarray, *, model: nn.Mo
 def _trial(plan: Plan, task: Task, rows: np.ndarray, model: nn.Module | None) -> Trial:
     settings = plan.recipe.train
     if model is None:
-        model = build_model(task.spec, plan.recipe.model, settings.seed)
+        model = starting_model(task, plan.recipe.model, settings.seed)
     return Trial(task, model, settings, rows)
 
 

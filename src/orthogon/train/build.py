@@ -62,6 +62,21 @@ def build_model(spec: ModelSpec, settings: ModelSettings, seed: int) -> nn.Modul
                               remedy=f"Its options: {_options(known)}.") from error
 
 
+def starting_model(task: Task, settings: ModelSettings, seed: int) -> nn.Module:
+    """The model as training begins with it: built, then filled with the weights that the settings name."""
+    model = build_model(task.spec, settings, seed)
+    if settings.weights is not None:
+        from orthogon.train.pretrained import load_weights
+        from orthogon.train.weights import find
+
+        weights = find(settings.weights, settings.name, settings.options)
+        if settings.weights_hash and not weights.sha256.startswith(settings.weights_hash):
+            raise RecipeError("these are not the weights that the recipe was made with", where=weights.title,
+                              remedy="Bring those back, or name the new ones: --weights NAME.")
+        load_weights(model, weights, task.classes)
+    return model
+
+
 def source_hash(name: str) -> str | None:
     """SHA-256 of the file behind `file.py:Class`; None for models known by name."""
     path, _, _ = name.rpartition(":")

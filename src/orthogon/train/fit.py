@@ -20,7 +20,8 @@ from orthogon.nn.cost import multiply_adds, parameter_count
 from orthogon.nn.self_normalizing import check_self_normalizing
 from orthogon.nn.sync_batch_norm import SyncBatchNorm, synchronized
 from orthogon.optim.schedules import Timeline
-from orthogon.train.build import build_model, build_sampler, source_hash
+from orthogon.train.build import build_model, build_sampler, source_hash, starting_model
+from orthogon.train.checkpoint import Checkpoints
 from orthogon.train.compute import Compute, Workload, compute_of, resolve, resolve_device
 from orthogon.train.evaluate import as_rows, predict
 from orthogon.train.explicit import resolve_explicit
@@ -148,7 +149,9 @@ def fit(
     """
     settings, ranks = plan.recipe.train, ranks or Ranks()
     compute = compute_of(settings)
-    model = model or build_model(task.spec, plan.recipe.model, settings.seed)
+    if model is None and is_begun(run):
+        model = build_model(task.spec, plan.recipe.model, settings.seed)  # the checkpoint fills it
+    model = model or starting_model(task, plan.recipe.model, settings.seed)
     if settings.sync_batch_norm:
         model = synchronized(model)
     sampler = build_sampler(task, rows, settings, compute.device)
@@ -177,6 +180,11 @@ def fit(
             raise
         raise out_of_memory(step, sampler, settings) from error
     return Fitted(step.evaluation_model(), plan, compute, time.monotonic() - started, trainer.examples)
+
+
+def is_begun(run: Run | None) -> bool:
+    """Whether there is a sound checkpoint to go on from, so that no weights to start with are needed."""
+    return run is not None and Checkpoints(run.path / "checkpoints", report=lambda _: None).load_last() is not None
 
 
 def _mean(losses: np.ndarray) -> float:

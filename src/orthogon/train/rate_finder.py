@@ -14,7 +14,7 @@ from torch import nn
 from orthogon.errors import RecipeError
 from orthogon.files import write_atomically
 from orthogon.optim.schedules import Schedule, Timeline
-from orthogon.train.build import build_model
+from orthogon.train.build import starting_model
 from orthogon.train.compute import compute_of
 from orthogon.train.fit import Plan
 from orthogon.train.randomness import Draw, PreservedRandomness
@@ -157,7 +157,7 @@ def _sweep(plan: Plan, task: Task, rows: np.ndarray, model: nn.Module | None, se
     """The loss of each step, before the step; NaN after it has exploded."""
     settings = _sweeping(plan.recipe.train, seed)
     compute, timeline = compute_of(settings), Timeline(STEPS, STEPS)
-    swept = copy.deepcopy(model) if model is not None else build_model(task.spec, plan.recipe.model, seed)
+    swept = copy.deepcopy(model) if model is not None else starting_model(task, plan.recipe.model, seed)
     step = task.step(swept, settings, compute, timeline)
     if not isinstance(step, GradientStep):
         raise RecipeError(f"{task.name} takes a step of its own, {type(step).__name__}, which has no rate to sweep",

@@ -268,10 +268,12 @@ class TrainSettings(Section):
                                     problem="train fit", live=True, high=1e6)
     ema: float = knob(0.0, "decay of an average of the weights that is used in evaluation; 0 = none", low=0,
                       high=0.99999, problem="dev fit")
-    augment: list[Literal["flip", "shift", "rotate", "scale", "shear"]] = knob(
-        [], "changes to training pictures: flip, shift, rotate, scale, shear", problem=("dev fit", "real world"))
+    augment: list[Literal["flip", "crop", "shift", "rotate", "shear", "scale", "warp", "color", "pca_color", "noise",
+                          "erase", "mask", "mixup", "cutmix"]] = knob(
+        [], "changes to training pictures: flip, crop, shift, rotate, shear, scale, warp; color, pca_color, noise; "
+        "erase, mask; mixup, cutmix. See them: orthogon show augment", problem=("dev fit", "real world"))
     augment_strength: float = knob(1.0, "what the largest change of each way is multiplied by: 1 turns by up to 30°, "
-                                   "shifts by 1/8, scales by a fifth; 0 = none", low=0, high=3, problem="dev fit",
+                                   "shifts by 1/8, scales by a fifth, crops at least 40 %; 0 = none", low=0, high=3, problem="dev fit",
                                    live=True)
     augment_border: Literal["black", "edge"] = knob("black", "what a moved or turned picture shows beyond its edge",
                                                     problem="dev fit")

@@ -18,7 +18,7 @@ IN_MEMORY = "(in memory)"
 NAMED = {
     "task": "task.name", "target": "data.target", "epochs": "train.epochs", "minutes": "train.minutes",
     "lr": "train.lr", "batch_size": "train.batch_size", "seed": "train.seed", "device": "train.device",
-    "folds": "split.folds",
+    "folds": "split.folds", "weights": "model.weights",
 }
 """Argument of `train` -> the flat key that it sets."""
 
@@ -51,10 +51,19 @@ def compose(
     cleared = [key for key in LENGTHS if lengths and key not in lengths]
     if not lengths and "train.batch_size" in given and base.train.epochs is not None:
         cleared.append("train.steps")
-    values = {**dict.fromkeys(cleared), **given}
+    values: dict[str, Any] = {**dict.fromkeys(cleared), **given}
+    if "model.weights" in given and base.model.weights_hash:  # what the weights before them had filled goes with them
+        values = {"model.weights_hash": None, "data.normalize": None, "model.options": {}, **values}
     composed = base.with_values(values) if values else base
     _check_names(composed)
-    return composed, origins | dict.fromkeys(given, "given")
+    origins |= dict.fromkeys(given, "given")
+    if composed.model.weights is None or composed.model.weights_hash is not None:
+        return composed, origins
+    from orthogon.train.weights import left_open
+
+    filled = left_open(composed)
+    origins |= {key: "weights" for key in filled if key not in given}
+    return composed.with_values(filled, where="weights"), origins
 
 
 def _check_names(recipe: Recipe) -> None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def find_rate(
     data: Any = None, *, task: str | None = None, target: str | list[str] | None = None,
     model: str | nn.Module | None = None, recipe: Recipe | str | Path | Mapping[str, Any] | None = None,
-    options: Mapping[str, Any] | None = None, batch_size: int | None = None, seed: int | None = None,
-    device: str | None = None, seeds: int = 3,
+    weights: str | None = None, options: Mapping[str, Any] | None = None, batch_size: int | None = None,
+    seed: int | None = None, device: str | None = None, seeds: int = 3,
 ) -> RateRange:
     """Sweep the learning rate from 1e-6 to 10 in short trainings on copies; a range and a rate, or why there is none.
 
@@ -35,7 +35,7 @@ def find_rate(
     """
     if seeds < 1:
         raise RecipeError(f"seeds is {seeds}; at least one sweep is needed", where="seeds", remedy="3 is the default.")
-    composed, _ = compose(data, task=task, target=target, model=model, recipe=recipe, options=options,
+    composed, _ = compose(data, task=task, target=target, model=model, weights=weights, recipe=recipe, options=options,
                           batch_size=batch_size, seed=seed, device=device)
     from orthogon.train.fit import plan
     from orthogon.train.rate_finder import STEPS

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def preflight(
     data: Any = None, *, task: str | None = None, target: str | list[str] | None = None,
     model: str | nn.Module | None = None, recipe: Recipe | str | Path | Mapping[str, Any] | None = None,
-    options: Mapping[str, Any] | None = None, epochs: int | None = None, lr: float | None = None,
-    batch_size: int | None = None, seed: int | None = None, device: str | None = None,
+    weights: str | None = None, options: Mapping[str, Any] | None = None, epochs: int | None = None,
+    lr: float | None = None, batch_size: int | None = None, seed: int | None = None, device: str | None = None,
 ) -> Preflight:
     """Look for mistakes in data, model, loss and learning rate, each pass, fail or skip with evidence and remedy.
 
@@ -32,8 +32,8 @@ def preflight(
     afterwards is bit-identical to training without it. Where model, data and task do not fit together at all, that is
     the one outcome. Raises DataError and RecipeError for data and recipes that cannot be read.
     """
-    composed, _ = compose(data, task=task, target=target, model=model, recipe=recipe, options=options, epochs=epochs,
-                          lr=lr, batch_size=batch_size, seed=seed, device=device)
+    composed, _ = compose(data, task=task, target=target, model=model, weights=weights, recipe=recipe, options=options,
+                          epochs=epochs, lr=lr, batch_size=batch_size, seed=seed, device=device)
     from orthogon.strategy.outcome import failed
     from orthogon.strategy.preflight import Preflight
     from orthogon.strategy.preflight import preflight as check

@@ -21,7 +21,7 @@ from orthogon.strategy.curves import write_curves
 from orthogon.strategy.health import health_findings
 from orthogon.train.compute import sentence
 from orthogon.train.evaluate import as_rows, evaluate
-from orthogon.train.fit import Fitted, Plan, fit, plan
+from orthogon.train.fit import Fitted, Plan, fit, is_begun, plan
 from orthogon.train.observers import Observer
 from orthogon.train.ranks import Ranks
 from orthogon.train.recipe import Recipe
@@ -100,7 +100,7 @@ class Session:
 
     def _preflight(self, chosen: Plan, task: Task, rows: np.ndarray, ranks: Ranks) -> None:
         """One line where all is well, one for each failure; RecipeError where the training cannot succeed."""
-        if not chosen.recipe.train.preflight or not ranks.first:
+        if not chosen.recipe.train.preflight or not ranks.first or is_begun(self.run):
             return
         from orthogon.strategy.preflight import preflight_at_start
 

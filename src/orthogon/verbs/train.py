@@ -29,16 +29,18 @@ if TYPE_CHECKING:
 def train(
     data: Any = None, *, task: str | None = None, target: str | list[str] | None = None,
     model: str | nn.Module | None = None, recipe: Recipe | str | Path | Mapping[str, Any] | None = None,
-    options: Mapping[str, Any] | None = None, epochs: int | None = None, minutes: float | None = None,
-    lr: float | None = None, batch_size: int | None = None, seed: int | None = None, device: str | None = None,
-    folds: int | None = None, tune: bool = False, out: str | Path = "runs", name: str | None = None,
-    resume: str | Path | Run | None = None, test: bool = False, refit: bool = False, quiet: bool = False,
-    observers: Sequence[Observer] = (),
+    weights: str | None = None, options: Mapping[str, Any] | None = None, epochs: int | None = None,
+    minutes: float | None = None, lr: float | None = None, batch_size: int | None = None, seed: int | None = None,
+    device: str | None = None, folds: int | None = None, tune: bool = False, out: str | Path = "runs",
+    name: str | None = None, resume: str | Path | Run | None = None, test: bool = False, refit: bool = False,
+    quiet: bool = False, observers: Sequence[Observer] = (),
 ) -> Run:
     """Train a network on data, measure it beside cheap baselines, and write a report.
 
     data:    a path, a public name, or an object (`og.read` says which); default: the bundled digits.
     task, target, model: left out: from the target column, and the model that suits the columns.
+    weights: what it starts from: published weights (`orthogon list weights`), a run, or a file; they bring their
+             preprocessing, and are fetched if need be. Left out: drawn at random.
     recipe:  a recipe, its file, the name of one that comes with the software (`orthogon list recipes`), or nested
              values; options: flat keys (`train.optimizer`) that beat it.
     epochs, minutes: how long. lr, batch_size, seed, device, folds: as in `orthogon train --help`.
@@ -61,8 +63,9 @@ def train(
                                   f"{run.path / 'recipe.yaml'}")
     else:
         composed, _ = compose(
-            data, task=task, target=target, model=model, recipe=recipe, options=options, epochs=epochs,
-            minutes=minutes, lr=lr, batch_size=batch_size, seed=seed, device=device, folds=folds, refit=refit,
+            data, task=task, target=target, model=model, weights=weights, recipe=recipe, options=options,
+            epochs=epochs, minutes=minutes, lr=lr, batch_size=batch_size, seed=seed, device=device, folds=folds,
+            refit=refit,
         )
         run = Run.create(composed, out, name) if first else Run(Path(out))
     module = None if isinstance(model, str) or model is None else model

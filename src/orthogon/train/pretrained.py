@@ -1,0 +1,165 @@
+"""Weights into a network: every tensor by its name, the rows of the last layer by the names of the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from orthogon import registry
+from orthogon.errors import OrthogonError, RecipeError
+from orthogon.nn.spec import InputSpec, ModelSpec
+from orthogon.train.weight_files import tensors_of
+from orthogon.train.weights import Weights
+
+_COUNTER = "num_batches_tracked"
+_SIDE = ("aux", "AuxLogits")
+"""Beginnings of the names of side branches, which serve in training alone: files have them or not."""
+
+
+def load_weights(model: nn.Module, weights: Weights, classes: Sequence[str]) -> None:
+    """Fill the model in place. classes: of its outputs; () where they have no names.
+
+    Layers with an output for each class take the rows of the classes that both know (`known_classes`) where the classes
+    differ, and keep their first weights for the others. Side branches may be missing on either side.
+    RecipeError that names the first tensors that differ, and whose they may be.
+    """
+    given, own = tensors_of(weights), model.state_dict()
+    given = {name: value for name, value in given.items() if name in own or not _aside(name)}
+    same = [each.casefold() for each in classes] == [each.casefold() for each in weights.classes]
+    matched, output = known_classes(classes, weights.classes), _output_name(model)
+    filled = dict(own)
+    for name, value in given.items():
+        last = name.rpartition(".")[0] == output
+        if name in own and _speaks_of_classes(last, value, own[name], len(weights.classes), same):
+            filled[name] = _by_class(own[name], value, matched)
+        else:
+            filled[name] = value
+    missing = [name for name in own if name not in given and not name.endswith(_COUNTER) and not _aside(name)]
+    differing = [name for name in filled if name not in own or filled[name].shape != own[name].shape]
+    if missing or differing:
+        raise _mismatch(weights, given, own, [*differing, *missing])
+    model.load_state_dict(filled, strict=True)
+
+
+def known_classes(classes: Sequence[str], others: Sequence[str]) -> dict[int, int]:
+    """Index in `classes` -> index in `others` of those with the same name, whatever the case.
+
+    A name among `others` may be a list of synonyms, "tench, Tinca tinca"; the whole name counts first, and a synonym
+    that several have does not count.
+    """
+    whole = _unambiguous((name.casefold(), k) for k, name in enumerate(others))
+    parts = _unambiguous((part.strip().casefold(), k) for k, name in enumerate(others) for part in name.split(","))
+    found = {i: whole.get(name.casefold(), parts.get(name.casefold())) for i, name in enumerate(classes)}
+    return {i: k for i, k in found.items() if k is not None}
+
+
+def _unambiguous(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+    found: dict[str, set[int]] = {}
+    for name, k in pairs:
+        found.setdefault(name, set()).add(k)
+    return {name: next(iter(each)) for name, each in found.items() if len(each) == 1}
+
+
+def sentence(weights: Weights, classes: Sequence[str]) -> str:
+    """What was loaded, and what becomes of the last layer, for people."""
+    known = known_classes(classes, weights.classes)
+    if not weights.classes:
+        head = "the last layer as well, if it has as many outputs"
+    elif list(classes) == list(weights.classes):
+        head = "the last layer as well"
+    elif not known:
+        head = "the last layer begins anew"
+    else:
+        names = ", ".join(classes[i] for i in list(known)[:4]) + (", …" if len(known) > 4 else "")
+        head = f"of the last layer {len(known)} of {len(classes)} classes, known by name ({names})"
+    licence = f"; licence {weights.licence}" if weights.licence else ""
+    return f"{weights.title}: {head}{licence}"
+
+
+def _aside(name: str) -> bool:
+    return name.startswith(_SIDE)
+
+
+def _speaks_of_classes(last: bool, value: Tensor, own: Tensor, others: int, same: bool) -> bool:
+    """Whether the tensor has a row for each class, of other classes than the model's. last: whether of the last layer;
+    others: how many classes the weights name."""
+    if not value.ndim or value.shape[1:] != own.shape[1:]:
+        return False
+    if value.shape == own.shape:
+        return last and others > 0 and not same
+    return last or value.shape[0] == others
+
+
+def _output_name(model: nn.Module) -> str:
+    """The layer with an output for each class: named by networks for pictures, else the last one with weights."""
+    weighted = [name for name, module in model.named_modules() if "weight" in module._parameters]
+    return getattr(model, "output_name", weighted[-1] if weighted else "")
+
+
+def _by_class(own: Tensor, value: Tensor, matched: Mapping[int, int]) -> Tensor:
+    """The model's first weights, with the rows of the classes that are known."""
+    filled = own.clone()
+    if matched:
+        filled[list(matched)] = value[list(matched.values())].to(own.dtype)
+    return filled
+
+
+class _Names(NamedTuple):
+    """A model of the registry by the names and shapes of its tensors."""
+
+    model: str
+    shapes: dict[str, tuple[int, ...]]
+
+
+def _mismatch(weights: Weights, given: Mapping[str, Tensor], own: Mapping[str, Tensor],
+              differing: Sequence[str]) -> RecipeError:
+    told = [_told(name, given, own) for name in dict.fromkeys(differing)]
+    more = f"; and {len(told) - 3} more" if len(told) > 3 else ""
+    likely = _likely(given)
+    remedy = f"They look like those of {likely}: --model {likely}." if likely else \
+        "No model of `orthogon list models` has tensors by these names."
+    return RecipeError(f"these weights are not of this model: {'; '.join(told[:3])}{more}", where=weights.title,
+                       remedy=remedy)
+
+
+def _told(name: str, given: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> str:
+    if name not in own:
+        return f"the model has no {name} {_times(given[name])}"
+    if name not in given:
+        return f"the file has no {name} {_times(own[name])}"
+    return f"{name} is {_times(given[name])} in the file and {_times(own[name])} in the model"
+
+
+def _times(tensor: Tensor) -> str:
+    return "×".join(map(str, tensor.shape)) or "(a number)"
+
+
+def _likely(given: Mapping[str, Tensor]) -> str | None:
+    """The model for pictures whose tensors have these names and, but for the last layer, these shapes."""
+    names = {name: tuple(value.shape) for name, value in given.items() if not name.endswith(_COUNTER)}
+    best, most = None, 0.0
+    for candidate in _candidates():
+        shared = [name for name in names if name in candidate.shapes]
+        alike = sum(names[name] == candidate.shapes[name] for name in shared)
+        share = alike / max(len(names), len(candidate.shapes))
+        if share > most:
+            best, most = candidate.model, share
+    return best if most > 0.9 else None
+
+
+def _candidates() -> Iterable[_Names]:
+    """The models for pictures as they are published, built without memory for their tensors."""
+    for entry in registry.models:
+        if entry.kinds != ("image",):
+            continue
+        spec = ModelSpec((InputSpec("image", (3, 224, 224)),), 1000)
+        try:
+            with torch.device("meta"):
+                built = entry.load()(spec)
+        except (OrthogonError, NotImplementedError, RuntimeError):
+            continue
+        yield _Names(entry.name, {name: tuple(value.shape) for name, value in built.state_dict().items()
+                                  if not name.endswith(_COUNTER)})
