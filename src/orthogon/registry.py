@@ -115,6 +115,7 @@ tasks = Registry(
         Entry("classify", "orthogon.tasks.classify:Classify", "one label of several, from pictures or tables"),
         Entry("regress", "orthogon.tasks.regress:Regress", "a number, or several"),
         Entry("multilabel", "orthogon.tasks.multilabel:MultiLabel", "any number of labels; unknown ones left out"),
+        Entry("segment", "orthogon.vision.segment:Segment", "the class of each pixel, from pictures with masks"),
         Entry("localize", "orthogon.vision.localize:Localize", "one object in a picture: its class, box and points"),
     ),
 )
@@ -149,6 +150,12 @@ _CONVNET = (
     Option("stages", None, "left out: by the size of the picture", 1, 10),
     _LAST_DROPOUT,
     Option("activation", "relu", "between the layers"),
+)
+_UNET = (
+    Option("width", 64, "channels at full size; each halving doubles them", high=512, **_SHAPE),
+    Option("depth", 4, "halvings on the way down", 0, 8),
+    Option("up", "transposed", "how the side is doubled again: transposed or bilinear"),
+    Option("batch_norm", True, "after each 3×3 convolution"),
 )
 _GMLP = (
     Option("hidden", 256, "channels within a block, an even number", low=2, high=65_536, scale="log"),
@@ -226,6 +233,8 @@ models = Registry(
               options=_LENET5),
         Entry("convnet", "orthogon.vision.convnet:convnet", "small batch-normalized convnet", ("image",),
               options=_CONVNET),
+        Entry("unet", "orthogon.vision.unet:unet", "U-Net: a value for each pixel; of segment", ("image",),
+              options=_UNET, published=(3, 572, 572, 2)),
         Entry("localizer", "orthogon.vision.localizer:localizer", "a trunk and a head that knows places; of localize",
               ("image",), options=_LOCALIZER),
         Entry("gmlp", "orthogon.vision.gmlp:gmlp", "gated MLP over patches, without attention", ("image",),

@@ -93,5 +93,5 @@ def _blurred(scene: Floats) -> Floats:
     for axis in (1, 2):
         padded = np.pad(scene, [(0, 0) if each != axis else (1, 1) for each in range(3)], mode="edge")
         before, after = padded.take(range(scene.shape[axis]), axis), padded.take(range(2, scene.shape[axis] + 2), axis)
-        scene = (before + 2 * scene + after) / 4
+        scene = (before + 2 * scene + after) / np.float32(4)
     return scene

@@ -22,7 +22,7 @@ from orthogon.data.columns import (
 )
 from orthogon.data.dataset import PARTS, Dataset
 from orthogon.data.masks import MaskColumn
-from orthogon.data.pictures import materialize, network_size
+from orthogon.data.pictures import DETAILED, SMALL, materialize, network_size
 from orthogon.errors import DataError
 
 if TYPE_CHECKING:
@@ -173,7 +173,8 @@ def headline(data: Dataset) -> str:
     column = next((column for column in data.columns.values() if isinstance(column, ImageColumn)), None)
     what = f"{len(data):,} rows, {len(data.columns)} columns"
     if column is not None:
-        native, seen = column.uniform_size, network_size(column)
+        detailed = isinstance(data.columns.get(data.target or ""), MaskColumn)
+        native, seen = column.uniform_size, network_size(column, most=DETAILED if detailed else SMALL)
         size = f"{native[0]}×{native[1]}" if native else "of many sizes"
         what = f"{len(data):,} pictures {size}, {'grey' if column.channels == 1 else 'RGB'}"
         what += f", seen at {seen[0]}×{seen[1]}" if native != seen else ""

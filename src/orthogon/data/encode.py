@@ -58,7 +58,8 @@ def _image_encoder(
 ) -> ImageEncoder:
     column = data.columns[name]
     assert isinstance(column, ImageColumn)  # noqa: S101 - sorted by kind above
-    size, channels, given = _size(column, rows, settings, most), settings.channels or column.channels, settings.normalize
+    size, given = _size(column, rows, settings, most), settings.normalize
+    channels = settings.channels or column.channels
     if given is None or given == "fitted":
         return ImageEncoder.fitted(name, data, rows, size, channels, settings.fit)
     if len(given.mean) != channels:

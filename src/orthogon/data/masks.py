@@ -12,9 +12,11 @@ from orthogon.data.geometry import Placement, placement
 from orthogon.data.mask_files import IGNORE, Coding, guessed_coding, in_threads, read_values, scan
 from orthogon.data.picture_cache import PictureCache, cache_root, content_digests
 from orthogon.data.progress import track
+from orthogon.draw.masks import mask_png
 from orthogon.errors import DataError
+from orthogon.files import write_atomically
 
-__all__ = ["IGNORE", "MaskColumn"]
+__all__ = ["IGNORE", "Mask", "MaskColumn"]
 
 _IN_MEMORY = 1 << 30
 
@@ -141,6 +143,39 @@ class MaskColumn(Column):
                 for digest, mask in zip(missing, track(made, len(missing), "decoding masks")):
                     pack.add(digest, mask[None])
         return cache.gather(digests, _IN_MEMORY)[:, 0]
+
+
+class Mask:
+    """A predicted mask, kept as the PNG that it is written as: a thousandth of its pixels.
+
+    png: the file's bytes. names: of the classes, code 0 first.
+    """
+
+    def __init__(self, png: bytes, names: Sequence[str]) -> None:
+        self.png, self.names = png, tuple(names)
+
+    @classmethod
+    def of(cls, codes: np.ndarray, names: Sequence[str]) -> Mask:
+        """From uint8 codes (H, W)."""
+        return cls(mask_png(codes), names)
+
+    @property
+    def codes(self) -> np.ndarray:
+        """Uint8 (H, W)."""
+        from io import BytesIO
+
+        from PIL import Image
+
+        return np.asarray(Image.open(BytesIO(self.png)))
+
+    def save(self, path: str | Path) -> Path:
+        """Writes a PNG with a palette: its pixels are the codes."""
+        path = Path(path)
+        write_atomically(path, self.png)
+        return path
+
+    def __repr__(self) -> str:
+        return f"Mask({'×'.join(map(str, self.codes.shape))}, {', '.join(self.names)})"
 
 
 def moved(mask: np.ndarray, lies: Placement, row: int, size: tuple[int, int]) -> np.ndarray:

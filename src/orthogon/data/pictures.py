@@ -20,25 +20,38 @@ if TYPE_CHECKING:
     from PIL import Image
 
 __all__ = [
-    "FITS", "Header", "PictureError", "cache_root", "decode", "materialize", "network_size", "read_header", "resize",
+    "DETAILED",
+    "FITS",
+    "SMALL",
+    "Header",
+    "PictureError",
+    "cache_root",
+    "decode",
+    "materialize",
+    "network_size",
+    "read_header",
+    "resize",
     "to_array",
+    "whole_picture",
 ]
 
 FITS = ("crop", "letterbox", "stretch")
-SMALL = 64
+SMALL, DETAILED = 64, 256
+"""Side up to which pictures keep their own size: to say what they show, and to say it of each pixel."""
+
 _IN_MEMORY = 1 << 30
 _SHOWN = 10
 
 
-def network_size(column: ImageColumn, wanted: int | None = None) -> tuple[int, int]:
-    """(H, W) at which a network sees the pictures: their own if all share one of at most 64 a side, else a square.
+def network_size(column: ImageColumn, wanted: int | None = None, most: int = SMALL) -> tuple[int, int]:
+    """(H, W) at which a network sees the pictures: their own if all share one of at most `most` a side, else a square.
 
-    wanted: side of the square, default 64; said explicitly, it holds for small pictures too.
+    wanted: side of the square, default `most`; said explicitly, it holds for small pictures too.
     """
     native = column.uniform_size
-    if wanted is None and native is not None and max(native) <= SMALL:
+    if wanted is None and native is not None and max(native) <= most:
         return native
-    return (wanted or SMALL, wanted or SMALL)
+    return (wanted or most, wanted or most)
 
 
 def materialize(
@@ -122,6 +135,14 @@ def _decoded(path: Path, size: tuple[int, int], fit: str, channels: int) -> np.n
         return resize(decode(path, channels, hint=size), size, fit).transpose(2, 0, 1)
     except PictureError as error:
         return error
+
+
+def whole_picture(column: ImageColumn, row: int, channels: int) -> np.ndarray:
+    """H×W×C uint8 in its own size, grey or RGB as asked; nothing is cached. PictureError for a damaged file."""
+    if column.pixels is None:
+        return decode(column.files[row], channels)
+    pixels = column.pixels[row : row + 1]
+    return _resized_array(pixels, pixels.shape[2:], "stretch", channels, None)[0].transpose(1, 2, 0)
 
 
 def resize(picture: np.ndarray, size: tuple[int, int], fit: str = "crop") -> np.ndarray:

@@ -11,7 +11,7 @@ from orthogon.draw.tables import NOTHING, Raw, format_number
 from orthogon.stats.estimate import Estimate
 
 TITLES = {"f1": "F1", "roc": "ROC", "auc": "AUC", "rmse": "RMSE", "mae": "MAE", "mse": "MSE", "r2": "R²",
-          "brier": "Brier score", "cross_entropy": "cross-entropy"}
+          "iou": "IoU", "dice": "Dice", "brier": "Brier score", "cross_entropy": "cross-entropy"}
 MOST_DIGITS = 4
 
 

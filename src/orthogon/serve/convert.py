@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orthogon.data.columns import CategoryColumn, Column, DateColumn, ImageColumn, NumberColumn, TextColumn
-from orthogon.data.picture_files import PictureError, decode
+from orthogon.data.picture_files import PictureError, decode, read_header
 from orthogon.data.pictures import resize
 from orthogon.data.tables import Context, category, type_columns
 from orthogon.errors import DataError
@@ -131,11 +131,13 @@ def _note_missing(column: Column, wanted: InputColumn, remarks: Remarks) -> None
 def pictures_of(files: Sequence[Path], wanted: InputColumn, remarks: Remarks) -> ImageColumn:
     """The files decoded at the network's size, in threads; one that cannot be read is black, and its row's error.
 
-    Nothing is kept in the cache: what is predicted once is seldom seen again.
+    Nothing is kept in the cache: what is predicted once is seldom seen again. Where the network takes pictures in their
+    own size they stay files, of which only the headers are read.
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    assert wanted.size is not None  # noqa: S101 - pictures have a size in every schema
+    if wanted.size is None:
+        return _whole(files, wanted.channels or 3, remarks)
     size, channels, fit = wanted.size, wanted.channels or 3, wanted.fit or "crop"
     pixels = np.zeros((len(files), channels, *size), dtype=np.uint8)
 
@@ -153,3 +155,16 @@ def pictures_of(files: Sequence[Path], wanted: InputColumn, remarks: Remarks) ->
             if failed is not None:
                 remarks.error(row, f"{failed.where}: {failed.what}" if failed.where else failed.what)
     return ImageColumn(pixels)
+
+
+def _whole(files: Sequence[Path], channels: int, remarks: Remarks) -> ImageColumn:
+    sizes = np.zeros((len(files), 2), dtype=np.int64)
+    for row, path in enumerate(files):
+        try:
+            header = read_header(path)
+            sizes[row] = header.height, header.width
+        except PictureError as error:
+            remarks.error(row, f"{error.where}: {error.what}" if error.where else error.what)
+        except OSError as error:
+            remarks.error(row, f"{path}: cannot be opened ({error.strerror})")
+    return ImageColumn(None, files, sizes, channels)

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from orthogon.data.masks import Mask
 from orthogon.draw.tables import format_number, html_table, text_table
+from orthogon.errors import DataError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,8 +19,9 @@ SHOWN = 24
 class Predictions(Sequence[dict[str, Any]]):
     """Predictions in the order of the inputs; `predictions[0]`, `len(predictions)`, `for one in predictions`.
 
-    Each is a dict: "id"; what the task decodes ("label", "probability", "probabilities"; "labels"; "value"); "notes"
-    where something was taken as unknown or missing. An item that could not be used has "id" and "error" instead.
+    Each is a dict: "id"; what the task decodes ("label", "probability", "probabilities"; "labels"; "value"; "shares" of
+    classes and the "mask" as an `orthogon.data.masks.Mask`, whose `codes` are the array); "notes" where something was
+    taken as unknown or missing. An item that could not be used has "id" and "error" instead.
     """
 
     def __init__(self, items: Sequence[dict[str, Any]]) -> None:
@@ -43,14 +46,15 @@ class Predictions(Sequence[dict[str, Any]]):
         return [item for item in self.items if "error" in item]
 
     def to_dict(self) -> dict[str, Any]:
-        """{"n", "errors": how many, "predictions": the dicts}."""
-        return {"n": len(self), "errors": len(self.errors), "predictions": self.items}
+        """{"n", "errors": how many, "predictions": the dicts}; of masks only the files that they were saved to."""
+        items = [{key: value for key, value in item.items() if not isinstance(value, Mask)} for item in self.items]
+        return {"n": len(self), "errors": len(self.errors), "predictions": items}
 
     def to_frame(self) -> pl.DataFrame:
         """One row per item: "id", "label" or "value" or "labels", "probability", "notes", "error".
 
-        Probabilities of classes and several values become columns of their own: "probability of cat". Several labels,
-        and notes, are joined by "; ". Columns that no item has are left out.
+        Probabilities and shares of classes and several values become columns of their own: "probability of cat",
+        "share of cell". Several labels, and notes, are joined by "; ". Columns that no item has are left out.
         """
         import polars as pl
 
@@ -67,6 +71,22 @@ class Predictions(Sequence[dict[str, Any]]):
         path = Path(path)
         write_atomically(path, self.to_frame().write_csv())
         return path
+
+    def save_masks(self, folder: str | Path) -> list[Path]:
+        """Writes the mask of each item as FOLDER/ID.png, where the id is the picture's path; items then have
+        "mask_file". DataError where no item has a mask."""
+        folder, saved = Path(folder), []
+        for item in self.items:
+            if isinstance(mask := item.get("mask"), Mask):
+                name = Path(str(item["id"]))
+                inside = name.with_suffix(".png") if not name.is_absolute() and ".." not in name.parts else (
+                    Path(name.stem + ".png"))
+                saved.append(mask.save(folder / inside))
+                item["mask_file"] = str(saved[-1])
+        if not saved:
+            raise DataError("there are no masks to save", where=str(folder),
+                            remedy="Masks are what a run of the task segment predicts.")
+        return saved
 
     def __str__(self) -> str:
         headers, rows = self._table(len(self))
@@ -100,6 +120,8 @@ def _said(item: dict[str, Any]) -> str | None:
         return ", ".join(item["labels"]) or "none"
     if "values" in item:
         return ", ".join(f"{name} {format_number(value)}" for name, value in item["values"].items())
+    if "shares" in item:
+        return ", ".join(f"{name} {format_number(share, percent=True)}" for name, share in item["shares"].items())
     said = item.get("label", item.get("value"))
     return format_number(said) if isinstance(said, float) else None if said is None else str(said)
 
@@ -115,8 +137,11 @@ def _remark(item: dict[str, Any]) -> str:
 def _flat(item: dict[str, Any]) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for name, value in item.items():
-        if name == "probabilities" and isinstance(value, dict):
-            row |= {f"probability of {key}": share for key, share in value.items()}
+        if isinstance(value, Mask):
+            continue
+        if name in ("probabilities", "shares") and isinstance(value, dict):
+            one = {"probabilities": "probability", "shares": "share"}[name]
+            row |= {f"{one} of {key}": share for key, share in value.items()}
         elif isinstance(value, dict):
             row |= dict(value)
         elif isinstance(value, list | tuple):

@@ -88,6 +88,9 @@ class Predictor:
     def _slab(self, found: Gathered, start: int, batch_size: int) -> list[dict[str, Any]]:
         rows = np.arange(start, min(start + SLAB, len(found.rows)))
         data = found.data if len(found.rows) <= SLAB else found.data.take(rows)
+        answers = self.task.answers(self.network, data, self.compute)
+        if answers is not None:
+            return answers
         self.task.attach(data, self.device)
         results = predict(self.task, self.network, np.arange(len(data)), self.compute, batch_size)
         if self.temperature != 1:

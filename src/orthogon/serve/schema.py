@@ -22,7 +22,8 @@ class InputColumn:
     kind:   "image", "number", "date" or "category".
     width:  how many numbers one value of a block holds; 1 elsewhere.
     levels: of a category, those seen in training; any other is taken as unknown.
-    size:   of pictures, (H, W) in pixels; channels: 1 or 3; fit: how other shapes are brought to that size.
+    size:   of pictures, (H, W) in pixels, or None where they are taken in their own; channels: 1 or 3; fit: how other
+            shapes are brought to that size.
     """
 
     name: str
@@ -88,7 +89,8 @@ def schema_of(task: Task) -> Schema:
     columns: list[InputColumn] = []
     for encoder in task.inputs.encoders:
         if isinstance(encoder, ImageEncoder):
-            columns.append(InputColumn(encoder.columns[0], "image", size=encoder.size, channels=encoder.channels,
+            size = None if task.whole_pictures else encoder.size
+            columns.append(InputColumn(encoder.columns[0], "image", size=size, channels=encoder.channels,
                                        fit=encoder.fit))
         elif isinstance(encoder, NumberEncoder):
             columns += [InputColumn(source.name, source.kind,

@@ -48,8 +48,8 @@ class Trial:
         return self.compute.place(copy.deepcopy(self._model)).train()
 
     def batch(self, count: int) -> Batch:
-        """The first examples, at most `count`."""
-        return self.gather(self.rows[:count])
+        """The first examples, at most `count`, and no more than memory allows."""
+        return self.gather(self.rows[: min(count, self.task.most_at_once)])
 
     def gather(self, rows: Tensor) -> Batch:
         found = self.task.batch(rows.to(self.compute.device))

@@ -23,8 +23,9 @@ def predict(
     The mode of every module is as before afterwards, and nothing random is drawn.
     """
     collected: dict[str, list[Tensor]] = {}
+    size = min(batch_size, task.most_at_once)
     with compute.in_force(), evaluating(model), compute.precision():
-        for chunk in torch.as_tensor(rows, dtype=torch.int64).to(compute.device).split(batch_size):
+        for chunk in torch.as_tensor(rows, dtype=torch.int64).to(compute.device).split(size):
             batch = task.batch(chunk)
             batch = batch._replace(inputs=compute.lay_out(batch.inputs))
             for name, value in task.results(model, batch).items():

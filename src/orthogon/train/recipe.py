@@ -144,9 +144,9 @@ class TaskSettings(Section):
         None, "of classify: cross_entropy (left out) or squared_hinge; of regress: squared (left out), absolute, huber "
         "or robust; of localize: log_likelihood (left out), squared, huber or giou", problem="real world"
     )
-    loss_weights: dict[str, float] = knob({}, "of localize: what each part of the loss counts, e.g. {class: 0.1, box: "
-                                          "0.9}; the parts are object, class, box, points; what is not named counts 1",
-                                          problem="real world")
+    loss_weights: dict[str, float] = knob({}, "what each part of the loss counts, e.g. {class: 0.1, box: 0.9}; of "
+                                          "localize object, class, box and points, each 1 where it is not named; of "
+                                          "segment cross_entropy and dice, each 0.5", problem="real world")
     point_scale: tuple[str, str] | None = knob(None, "of localize: two points whose distance errors of points are told "
                                                "in, e.g. [left_eye, right_eye]; left out: the diagonal of the object",
                                                problem="description")
@@ -273,8 +273,8 @@ class TrainSettings(Section):
         [], "changes to training pictures: flip, crop, shift, rotate, shear, scale, warp; color, pca_color, noise; "
         "erase, mask; mixup, cutmix. See them: orthogon show augment", problem=("dev fit", "real world"))
     augment_strength: float = knob(1.0, "what the largest change of each way is multiplied by: 1 turns by up to 30°, "
-                                   "shifts by 1/8, scales by a fifth, crops at least 40 %; 0 = none", low=0, high=3, problem="dev fit",
-                                   live=True)
+                                   "shifts by 1/8, scales by a fifth, crops to 40 % of the area; 0 = none", low=0,
+                                   high=3, problem="dev fit", live=True)
     augment_border: Literal["black", "edge"] = knob("black", "what a moved or turned picture shows beyond its edge",
                                                     problem="dev fit")
     early_stopping: int | None = knob(None, "stop after so many epochs without a better dev score", low=1,

@@ -37,6 +37,12 @@ METRICS = {
         ("macro_auc", "high", "mean of ROC AUC over the labels"),
         ("cross_entropy", "low", "mean over the known labels, in nats"),
     ),
+    "segment": (
+        ("mean_iou", "high", "shared over joined pixels of truth and prediction, the mean over the classes"),
+        ("pixel_accuracy", "high", "share of the pixels that is right"),
+        ("dice", "high", "twice the shared pixels over those of truth and prediction, the mean over the classes"),
+        ("picture_iou", "high", "mean over the pictures of each one's own mean IoU"),
+    ),
     "localize": (
         ("iou", "high", "mean overlap of the boxes, over the pictures with an object"),
         ("iou_50", "high", "share of those boxes that overlap by at least a half"),
