@@ -143,9 +143,7 @@ def preflight_at_start(plan: Plan, task: Task, rows: np.ndarray, *, model: nn.Mo
 
 def _trial(plan: Plan, task: Task, rows: np.ndarray, model: nn.Module | None) -> Trial:
     settings = plan.recipe.train
-    if model is None:
-        model = starting_model(task, plan.recipe.model, settings.seed)
-    return Trial(task, model, settings, rows)
+    return Trial(task, starting_model(task, plan.recipe, rows, model), settings, rows)
 
 
 def _tried(check: Check, trial: Trial, before: dict[str, Outcome]) -> Outcome:

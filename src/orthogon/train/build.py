@@ -17,11 +17,19 @@ from torch import nn
 from orthogon import registry
 from orthogon.data.augment import Augmentation
 from orthogon.errors import RecipeError, nearest
+from orthogon.nn.heads import new_head
+from orthogon.nn.norm_statistics import measure_norms, unmeasured_norms
 from orthogon.nn.spec import ModelSpec
+from orthogon.train.pretrained import load_weights
 from orthogon.train.randomness import key
 from orthogon.train.recipe import ModelSettings, Recipe, TrainSettings
 from orthogon.train.sampler import Sampler
 from orthogon.train.task import Task
+from orthogon.train.transfer import freeze_for, last_of_trunk
+from orthogon.train.weights import Weights, find
+
+TO_MEASURE = 256
+"""Examples by which batch norms without statistics are given some."""
 
 
 def build_task(recipe: Recipe) -> Task:
@@ -40,7 +48,12 @@ def build_sampler(task: Task, rows: np.ndarray, settings: TrainSettings, device:
 
 
 def build_model(spec: ModelSpec, settings: ModelSettings, seed: int) -> nn.Module:
-    """The model that the settings name, its first weights drawn from (seed, "weights"); global state untouched."""
+    """The model that the settings name, with its new head where they want one. Its first weights are drawn from (seed,
+    "weights"), those of a new head from (seed, "head"); global state is untouched."""
+    return _with_head(_as_published(spec, settings, seed), spec, settings, seed)
+
+
+def _as_published(spec: ModelSpec, settings: ModelSettings, seed: int) -> nn.Module:
     if settings.name is None:
         raise RecipeError("no model is named", where="model.name", remedy="For example: --model mlp")
     builder = _builder(settings, spec)
@@ -62,19 +75,62 @@ def build_model(spec: ModelSpec, settings: ModelSettings, seed: int) -> nn.Modul
                               remedy=f"Its options: {_options(known)}.") from error
 
 
-def starting_model(task: Task, settings: ModelSettings, seed: int) -> nn.Module:
-    """The model as training begins with it: built, then filled with the weights that the settings name."""
-    model = build_model(task.spec, settings, seed)
-    if settings.weights is not None:
-        from orthogon.train.pretrained import load_weights
-        from orthogon.train.weights import find
-
-        weights = find(settings.weights, settings.name, settings.options)
-        if settings.weights_hash and not weights.sha256.startswith(settings.weights_hash):
-            raise RecipeError("these are not the weights that the recipe was made with", where=weights.title,
-                              remedy="Bring those back, or name the new ones: --weights NAME.")
-        load_weights(model, weights, task.classes)
+def _with_head(model: nn.Module, spec: ModelSpec, settings: ModelSettings, seed: int) -> nn.Module:
+    if settings.head is None:
+        return model
+    if "category" in spec.kinds:
+        raise RecipeError("a new head is for models of pictures and numbers", where="model.head",
+                          remedy="Leave model.head out.")
+    zeros = [torch.zeros(2, *item.shape) for item in spec.inputs]
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(key(seed, "head"))
+        try:
+            new_head(model, zeros, settings.head, spec.outputs)
+        except ValueError as error:
+            raise RecipeError(str(error), where="model.head", remedy="Leave model.head out.") from None
     return model
+
+
+def starting_model(task: Task, recipe: Recipe, rows: np.ndarray, module: nn.Module | None = None) -> nn.Module:
+    """The model as training on the rows begins with it: built, filled with the weights that the recipe names, given a
+    new head, the last layers of its trunk made anew, and what is to be frozen frozen, in this order.
+
+    module: one of the user's own instead; of all this it is frozen alone, in place.
+    Batch norms that come without statistics are given those of some of the rows (`measure_norms`).
+    """
+    settings, seed = recipe.model, recipe.train.seed
+    if module is not None:
+        if settings.head is not None or settings.reinitialize:
+            raise RecipeError("a module of your own is taken as it is", where="model.head",
+                              remedy="Change it yourself: orthogon.nn.heads.new_head does it.")
+        freeze_for(module, recipe)
+        return module
+    model = _as_published(task.spec, settings, seed)
+    if settings.weights is not None:
+        anew = last_of_trunk(model, settings.reinitialize)
+        drawn = {name: value.clone() for name, value in model.state_dict().items() if name.rpartition(".")[0] in anew}
+        _fill(model, task, settings, rows)
+        model.load_state_dict(drawn, strict=False)
+    model = _with_head(model, task.spec, settings, seed)
+    freeze_for(model, recipe)
+    return model
+
+
+def _fill(model: nn.Module, task: Task, settings: ModelSettings, rows: np.ndarray) -> None:
+    load_weights(model, chosen_weights(settings), task.classes)
+    if norms := unmeasured_norms(model):
+        some = rows[np.linspace(0, len(rows) - 1, min(len(rows), TO_MEASURE)).astype(int)]
+        batches = [task.batch(part).inputs for part in torch.as_tensor(some, dtype=torch.int64).split(32)]
+        measure_norms(model.to(batches[0][0].device), norms, batches)
+
+
+def chosen_weights(settings: ModelSettings) -> Weights:
+    """The weights that the settings name; RecipeError where they are not those that the recipe was made with."""
+    weights = find(str(settings.weights), settings.name, settings.options)
+    if settings.weights_hash and not weights.sha256.startswith(settings.weights_hash):
+        raise RecipeError("these are not the weights that the recipe was made with", where=weights.title,
+                          remedy="Bring those back, or name the new ones: --weights NAME.")
+    return weights
 
 
 def source_hash(name: str) -> str | None:

@@ -17,6 +17,7 @@ from orthogon import registry
 from orthogon.data.dataset import Dataset
 from orthogon.errors import RecipeError
 from orthogon.nn.cost import multiply_adds, parameter_count
+from orthogon.nn.freeze import head_of
 from orthogon.nn.self_normalizing import check_self_normalizing
 from orthogon.nn.sync_batch_norm import SyncBatchNorm, synchronized
 from orthogon.optim.schedules import Timeline
@@ -25,6 +26,7 @@ from orthogon.train.checkpoint import Checkpoints
 from orthogon.train.compute import Compute, Workload, compute_of, resolve, resolve_device
 from orthogon.train.evaluate import as_rows, predict
 from orthogon.train.explicit import resolve_explicit
+from orthogon.train.features import on_features, stand_in
 from orthogon.train.fit_check import check_loss, check_model
 from orthogon.train.goal import Goal
 from orthogon.train.memory import is_out_of_memory, out_of_memory
@@ -36,8 +38,9 @@ from orthogon.train.recipe import Recipe, TrainSettings
 from orthogon.train.run import Run
 from orthogon.train.sampler import Sampler
 from orthogon.train.step import GradientStep, Step
-from orthogon.train.task import Task
+from orthogon.train.task import Batch, Task
 from orthogon.train.trainer import Trainer
+from orthogon.train.transfer import freeze_for, resolve_transfer, transfer_settings
 
 
 @dataclass(frozen=True)
@@ -66,14 +69,16 @@ class Fitted:
 
 
 def with_defaults(recipe: Recipe, task: Task, rows: int) -> Recipe:
-    """The recipe with the model and the training settings that the task prefers where the user left them open."""
+    """The recipe with the model and the training settings that the task prefers where the user left them open; where it
+    starts with weights, those that suit what is to learn of it."""
+    recipe, _ = resolve_transfer(recipe, rows)
     filled: dict[str, Any] = {}
     if recipe.model.name is None:
         name, options = task.default_model()
         filled |= {"model.name": name, "model.options": {**options, **recipe.model.options}}
         recipe = recipe.with_values(filled, where="defaults")
     settings = recipe.train
-    defaults = task.default_settings(rows)
+    defaults = {**task.default_settings(rows), **transfer_settings(settings.transfer)}
     if "optimizer" in settings.model_fields_set and settings.optimizer != defaults.get("optimizer"):
         defaults = {**defaults, **usual_settings(settings.optimizer)}
     chosen = {f"train.{name}": value for name, value in defaults.items()
@@ -91,9 +96,11 @@ def plan(recipe: Recipe, task: Task, rows: np.ndarray, dev_rows: np.ndarray | No
 
     task: fitted, with its data attached on the CPU or on the device. Timing is done on copies: nothing is changed.
     """
+    _, chosen_by = resolve_transfer(recipe, len(rows))
     recipe = with_defaults(recipe, task, len(rows))
     settings = recipe.train
     model = model or build_model(task.spec, recipe.model, settings.seed)
+    freeze_for(model, recipe)
     few = task.batch(torch.as_tensor(rows[:2], dtype=torch.int64))
     device = few.inputs[0].device if few.inputs else torch.device("cpu")
     check_model(model.to(device), task, few)
@@ -108,16 +115,29 @@ def plan(recipe: Recipe, task: Task, rows: np.ndarray, dev_rows: np.ndarray | No
         from orthogon.train.tune import fastest
 
         settings, reasons = fastest(settings, recipe.train, lambda s: seconds_per_step(s, task, model, rows))
+    if settings.transfer == "features":
+        settings = settings.model_copy(update={"precision": "fp32"})  # the head gives what the whole model will
     explicit = resolve_explicit(settings, task, model, few, work)
     settings = settings.model_copy(update={"explicit": explicit})
     sampler = build_sampler(task, rows, settings, torch.device("cpu"))
-    reasons = [*reasons, *check_self_normalizing(model)]
+    reasons = [*chosen_by, *reasons, *check_self_normalizing(model)]
     if settings.steps is None:
-        steps = planned_steps(settings, sampler, task, model, rows, dev_rows)
+        steps = _steps(settings, sampler, task, model, few, rows, dev_rows)
         settings = settings.model_copy(update={"steps": steps})
     reasons += _check_schedule(settings, sampler)
     recipe = recipe.model_copy(update={"train": settings})
     return Plan(recipe, tuple(reasons), parameter_count(model), cost)
+
+
+def _steps(settings: TrainSettings, sampler: Sampler, task: Task, model: nn.Module, few: Batch, rows: np.ndarray,
+           dev_rows: np.ndarray | None) -> int:
+    """Where features are stored, the time for them is taken from the minutes, and steps are those of the head alone."""
+    if settings.transfer == "features" and settings.minutes is not None:
+        both = rows if dev_rows is None else np.concatenate([rows, dev_rows])
+        task, model, seconds = stand_in(task, model, few, both)
+        needed = seconds * (len(both) + len(rows) * ("flip" in settings.augment)) / 60
+        settings = settings.model_copy(update={"minutes": max(0.05 * settings.minutes, settings.minutes - needed)})
+    return planned_steps(settings, sampler, task, model, rows, dev_rows)
 
 
 def _check_schedule(settings: TrainSettings, sampler: Sampler) -> list[str]:
@@ -147,13 +167,37 @@ def fit(
     run:   where checkpoints and metrics go; None: nowhere.
     model: a module of the user's own instead of the named one; it is trained in place.
     """
-    settings, ranks = plan.recipe.train, ranks or Ranks()
-    compute = compute_of(settings)
-    if model is None and is_begun(run):
-        model = build_model(task.spec, plan.recipe.model, settings.seed)  # the checkpoint fills it
-    model = model or starting_model(task, plan.recipe.model, settings.seed)
+    ranks = ranks or Ranks()
+    compute = compute_of(plan.recipe.train)
+    model = _first_model(plan.recipe, task, rows, run, model)
+    started = time.monotonic()
+    if plan.recipe.train.transfer == "features":
+        on_stored, head, alone = on_features(task, model, plan.recipe, rows, dev_rows, compute)
+        trained, examples = _train(plan, on_stored, head, data, rows, dev_rows, alone, run, observers, ranks)
+        model.set_submodule(head_of(model), trained.head)  # type: ignore[arg-type]
+    else:
+        model, examples = _train(plan, task, model, data, rows, dev_rows, compute, run, observers, ranks)
+    return Fitted(model, plan, compute, time.monotonic() - started, examples)
+
+
+def _first_model(recipe: Recipe, task: Task, rows: np.ndarray, run: Run | None, module: nn.Module | None) -> nn.Module:
+    settings = recipe.train
+    if module is None and settings.transfer != "features" and is_begun(run):
+        model = build_model(task.spec, recipe.model, settings.seed)  # the checkpoint fills it
+    else:
+        model = starting_model(task, recipe, rows, module)
     if settings.sync_batch_norm:
         model = synchronized(model)
+    freeze_for(model, recipe)
+    return model
+
+
+def _train(
+    plan: Plan, task: Task, model: nn.Module, data: Dataset, rows: np.ndarray, dev_rows: np.ndarray | None,
+    compute: Compute, run: Run | None, observers: Sequence[Observer], ranks: Ranks,
+) -> tuple[nn.Module, int]:
+    """The trained model (the average of weights where one is kept), and how many examples it has seen."""
+    settings = plan.recipe.train
     sampler = build_sampler(task, rows, settings, compute.device)
     _check_shares(sampler, settings, model, ranks)
     step = task.step(model, settings, compute, timeline(settings, sampler.lengths(settings.steps or 1)), ranks)
@@ -171,7 +215,6 @@ def fit(
         score=goal.score, run=run, ranks=ranks, observers=observers,
         ids=lambda batch: data.ids[batch.cpu().numpy()].tolist(),
     )
-    started = time.monotonic()
     try:
         with compute.in_force():
             trainer.fit()
@@ -179,7 +222,7 @@ def fit(
         if not is_out_of_memory(error) or not isinstance(step, GradientStep):
             raise
         raise out_of_memory(step, sampler, settings) from error
-    return Fitted(step.evaluation_model(), plan, compute, time.monotonic() - started, trainer.examples)
+    return step.evaluation_model(), trainer.examples
 
 
 def is_begun(run: Run | None) -> bool:
@@ -201,12 +244,16 @@ def _check_step(step: Step, settings: TrainSettings, ranks: Ranks) -> None:
     if settings.compile and not step.compilable:
         raise RecipeError(f"the model of {type(step).__name__} cannot be compiled", where="train.compile",
                           remedy="Leave train.compile out.")
+    if ranks.world > 1 and settings.transfer in ("features", "gradual"):
+        raise RecipeError(f"transfer by {settings.transfer} is trained in one process", where="train.transfer",
+                          remedy="Leave torchrun out, or take train.transfer=last or all.")
 
 
 def _check_shares(sampler: Sampler, settings: TrainSettings, model: nn.Module, ranks: Ranks) -> None:
     """Batch norm on one rank needs two rows at least."""
     if ranks.world == 1 or not any(
-        isinstance(module, _BatchNorm) and not isinstance(module, SyncBatchNorm) for module in model.modules()
+        isinstance(module, _BatchNorm) and not isinstance(module, SyncBatchNorm) and module.training
+        for module in model.train().modules()
     ):
         return
     lengths = sampler.lengths(settings.steps or 1)

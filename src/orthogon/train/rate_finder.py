@@ -157,7 +157,8 @@ def _sweep(plan: Plan, task: Task, rows: np.ndarray, model: nn.Module | None, se
     """The loss of each step, before the step; NaN after it has exploded."""
     settings = _sweeping(plan.recipe.train, seed)
     compute, timeline = compute_of(settings), Timeline(STEPS, STEPS)
-    swept = copy.deepcopy(model) if model is not None else starting_model(task, plan.recipe.model, seed)
+    recipe = plan.recipe.with_values({"train.seed": seed})
+    swept = starting_model(task, recipe, rows, None if model is None else copy.deepcopy(model))
     step = task.step(swept, settings, compute, timeline)
     if not isinstance(step, GradientStep):
         raise RecipeError(f"{task.name} takes a step of its own, {type(step).__name__}, which has no rate to sweep",

@@ -19,10 +19,12 @@ from orthogon.serve.bundle import write_bundle
 from orthogon.stats.estimate import Estimate
 from orthogon.strategy.curves import write_curves
 from orthogon.strategy.health import health_findings
+from orthogon.train.build import chosen_weights
 from orthogon.train.compute import sentence
 from orthogon.train.evaluate import as_rows, evaluate
 from orthogon.train.fit import Fitted, Plan, fit, is_begun, plan
 from orthogon.train.observers import Observer
+from orthogon.train.pretrained import sentence as told
 from orthogon.train.ranks import Ranks
 from orthogon.train.recipe import Recipe
 from orthogon.train.rows import Rows
@@ -32,6 +34,7 @@ from orthogon.verbs import assess
 from orthogon.verbs.compose import IN_MEMORY
 from orthogon.verbs.console import Console, Row
 from orthogon.verbs.diagnose import diagnosed
+from orthogon.verbs.inside import inside_at_end
 from orthogon.verbs.prepare import Prepared, prepare
 from orthogon.verbs.progress import progress
 from orthogon.verbs.targets import targets_of
@@ -96,6 +99,8 @@ class Session:
             f"{chosen.parameters:,} parameters; {settings.optimizer}, {settings.schedule}, {length}; "
             + sentence(settings, list(chosen.reasons)),
         )
+        if chosen.recipe.model.weights is not None and not is_begun(self.run):
+            self.console.line("weights", told(chosen_weights(chosen.recipe.model), task.classes))
         return chosen
 
     def _preflight(self, chosen: Plan, task: Task, rows: np.ndarray, ranks: Ranks) -> None:
@@ -217,6 +222,7 @@ class Session:
         if "dev" in splits or "test" in splits:
             shown = run.rows("dev" if "dev" in splits else "test")
             store_examples(run, prepared.data, shown)
+        looked = inside_at_end(run, task, fitted.model, fitted.compute, prepared, fitted.seconds)
         shipped = self._refitted(prepared, fitted) if fitted.plan.recipe.train.refit else (task, fitted)
         write_bundle(run, shipped[0], shipped[1].model, prepared.data)
         report = write_report(run)
@@ -227,6 +233,8 @@ class Session:
         if targets is not None:
             self.console.line("targets", targets.sentence)
         self.console.line("verdict", said)
+        if looked:
+            self.console.line("inside", looked)
         self.console.line("report", str(report))
         self.console.line("next", _next(run, prepared, result, diagnosis.outcome in ("act", "several")))
         return run

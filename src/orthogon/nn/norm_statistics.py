@@ -1,0 +1,75 @@
+"""Batch norms that are told what they are given, in a network that stays the same function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+def unmeasured_norms(model: nn.Module) -> list[_BatchNorm]:
+    """The batch norms with statistics that nothing was measured for: mean 0 and variance 1, as in networks whose norms
+    were folded into their convolutions."""
+    return [
+        module for module in model.modules()
+        if isinstance(module, _BatchNorm) and module.affine and module.running_mean is not None
+        and module.running_var is not None and not module.running_mean.any() and bool((module.running_var == 1).all())
+    ]
+
+
+@torch.no_grad()
+def measure_norms(model: nn.Module, norms: Iterable[_BatchNorm], batches: Iterable[tuple[Tensor, ...]]) -> None:
+    """Give batch norms the mean μ' and the variance σ'² of their inputs, without changing what they compute.
+
+    batches: inputs of the model; it is run in evaluation mode and left in the mode it was in.
+
+    In evaluation a norm computes γ (x − μ) / √(σ² + ε) + β, whatever μ and σ² are; in training it takes those of the
+    batch. Where they are far from it, as with μ = 0 and σ² = 1 for norms that were folded away, the first step of
+    training would make another network of it. With γ' = γ √(σ'² + ε) / √(σ² + ε) and β' = β + γ (μ' − μ) / √(σ² + ε)
+    it is the same function in evaluation, and nearly the same in training.
+    """
+    sums = {norm: _Sums() for norm in norms}
+    handles = [norm.register_forward_pre_hook(each.add) for norm, each in sums.items()]
+    training = model.training
+    model.eval()
+    try:
+        for inputs in batches:
+            model(*inputs)
+    finally:
+        model.train(training)
+        for handle in handles:
+            handle.remove()
+    for norm, each in sums.items():
+        if each.count:
+            _restate(norm, *each.moments())
+
+
+class _Sums:
+    """Count, sum and sum of squares of each channel over all that a norm is given, in double precision."""
+
+    def __init__(self) -> None:
+        self.count, self.total, self.squares = 0, torch.zeros(()), torch.zeros(())
+
+    def add(self, _: nn.Module, given: tuple[Any, ...]) -> None:
+        values = given[0].double().transpose(0, 1).flatten(1)
+        self.count += values.shape[1]
+        self.total = self.total.to(values.device) + values.sum(1)
+        self.squares = self.squares.to(values.device) + values.square().sum(1)
+
+    def moments(self) -> tuple[Tensor, Tensor]:
+        mean = self.total / self.count
+        return mean, (self.squares / self.count - mean.square()).clamp(min=0)
+
+
+def _restate(norm: _BatchNorm, mean: Tensor, variance: Tensor) -> None:
+    assert norm.running_mean is not None  # noqa: S101 - only those with statistics are chosen
+    assert norm.running_var is not None  # noqa: S101
+    before = (norm.running_var.double() + norm.eps).sqrt()
+    shift = norm.weight.double() * (mean - norm.running_mean.double()) / before
+    norm.bias.copy_(norm.bias.double() + shift)
+    norm.weight.copy_(norm.weight.double() * (variance + norm.eps).sqrt() / before)
+    norm.running_mean.copy_(mean)
+    norm.running_var.copy_(variance)
