@@ -18,7 +18,7 @@ from orthogon.nn.losses import squared_hinge, squared_hinge_probabilities
 from orthogon.tasks.checks import check_labels
 from orthogon.tasks.infer import as_category, is_soft, soft_labels
 from orthogon.tasks.supervised import Supervised
-from orthogon.train.task import Baseline, Batch, Metric, Part
+from orthogon.train.task import Baseline, Batch, Metric
 
 
 class Classify(Supervised):
@@ -34,6 +34,7 @@ class Classify(Supervised):
 
     name = "classify"
     weighs_errors = True
+    mixes = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -67,7 +68,7 @@ class Classify(Supervised):
                             where=f"{data.name}: column {data.target!r}",
                             remedy="Add examples of another class, or choose another target.")
         self._train_share = shares / shares.sum()
-        self._class_weights = _class_weights(self.settings.class_weights, self._classes, self._train_share)
+        self._class_weights = class_weights(self.settings.class_weights, self._classes, self._train_share)
         self._positive_code()
 
     def _encode_target(self, data: Dataset, device: torch.device) -> Tensor:
@@ -133,11 +134,10 @@ class Classify(Supervised):
         smoothing = self.settings.label_smoothing
         return shares * (1 - smoothing) + smoothing / len(self._classes)
 
-    def output_gradient(self, outputs: Tensor, batch: Batch) -> tuple[Part, Tensor] | None:
+    def _side_gradient(self, outputs: Tensor, side: Batch) -> tuple[Tensor, Tensor] | None:
         if self.loss_name != "cross_entropy":
             return None
-        total, gradient = softmax_cross_entropy(outputs, batch.target, batch.weight, self.settings.label_smoothing)
-        return Part("loss", 1.0, total, self.counts(batch)["loss"]), gradient
+        return softmax_cross_entropy(outputs, side.target, side.weight, self.settings.label_smoothing)
 
     def results(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """prediction int64 (n,), probabilities (n, K); with a target also loss (n,) and score (n,), 1 = right.
@@ -212,7 +212,7 @@ class Classify(Supervised):
         self._class_weights, self._soft = state["class_weights"], bool(state["soft"])
 
 
-def _class_weights(setting: Any, classes: tuple[str, ...], share: np.ndarray) -> list[float] | None:
+def class_weights(setting: Any, classes: tuple[str, ...], share: np.ndarray) -> list[float] | None:
     """"balanced": 1 / (K × share), so that each class has the same total; in a mapping, what is not named has 1."""
     if setting == "none":
         return None

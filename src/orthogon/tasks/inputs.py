@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from orthogon.data.augment import Augmentation
+from orthogon.data.changes import Changes
 from orthogon.data.dataset import Dataset
 from orthogon.data.encode import Encoder, ImageEncoder, check_columns, encoder_from_state, fit_encoders
+from orthogon.data.pictures import SMALL
 from orthogon.nn.spec import InputSpec
 
 if TYPE_CHECKING:
@@ -22,20 +24,24 @@ if TYPE_CHECKING:
 class Inputs:
     """The encoders of a task and their tensors.
 
-    augment: applied to training pictures.
+    most: side up to which pictures keep their own size, where the settings leave it open.
+    augment: how training pictures are changed.
     """
 
-    def __init__(self, settings: DataSettings, augment: Augmentation) -> None:
-        self.settings, self.augment = settings, augment
+    def __init__(self, settings: DataSettings, augment: Augmentation, most: int = SMALL) -> None:
+        self.settings, self.augment, self.most = settings, augment, most
         self.encoders: list[Encoder] = []
         self.ignored: list[str] = []
         self.device = torch.device("cpu")
         self.stored: tuple[Tensor, ...] = ()
-        self._pipes: tuple[tuple[Tensor, Callable[[Tensor], Tensor] | None, bool], ...] = ()
+        self._augments: dict[str, Augmentation] = {}
+        self._pipes: tuple[tuple[Tensor, Callable[[Tensor], Tensor] | None, Augmentation | None], ...] = ()
 
     def fit(self, data: Dataset, rows: np.ndarray) -> None:
         """Fit the encoders on the rows; columns that they do not read may be there in later data or not."""
-        self.encoders = fit_encoders(data, rows, self.settings)
+        self.encoders = fit_encoders(data, rows, self.settings, self.most)
+        self._augments = {encoder.columns[0]: self.augment.fitted(lambda at=encoder: at.encode(data), rows)
+                          for encoder in self.encoders if isinstance(encoder, ImageEncoder)}
         read = {name for encoder in self.encoders for name in encoder.columns}
         self.ignored = [name for name in data.columns if name not in read]
 
@@ -46,7 +52,7 @@ class Inputs:
         self.stored = tuple(encoder.encode(data).to(self.device) for encoder in self.encoders)
         self._pipes = tuple(
             (stored, encoder.prepare if type(encoder).prepare is not Encoder.prepare else None,
-             isinstance(encoder, ImageEncoder) and bool(self.augment))
+             self._augments.get(encoder.columns[0]) if self.augment else None)
             for stored, encoder in zip(self.stored, self.encoders)
         )
 
@@ -56,19 +62,24 @@ class Inputs:
         targets = self.settings.target or []
         return [name for name in apart if name] + ([targets] if isinstance(targets, str) else list(targets))
 
-    def gather(self, rows: Tensor, draw: Draw | None = None) -> tuple[Tensor, ...]:
-        """The inputs of those rows as the model takes them; rows lie on the device."""
+    def changes(self, count: int, draw: Draw | None) -> tuple[Changes | None, ...]:
+        """How each input of a batch of so many rows is to be changed; empty without a draw (that is not training) and
+        without augmentation. Columns of pictures of one size are changed alike."""
+        if draw is None or not self.augment:
+            return ()
+        return tuple(
+            None if augment is None else augment.draw(count, *stored.shape[-2:], draw.generator("augment"))
+            for stored, _, augment in self._pipes
+        )
+
+    def gather(self, rows: Tensor, changes: Sequence[Changes | None] = ()) -> tuple[Tensor, ...]:
+        """The inputs of those rows as the model takes them, changed as `changes` says; rows lie on the device."""
         if len(self._pipes) == 1 and self._pipes[0][1] is None:
             return (self._pipes[0][0].index_select(0, rows),)
-        return tuple(self._gathered(pipe, rows, draw) for pipe in self._pipes)
-
-    def _gathered(self, pipe: tuple[Tensor, Callable[[Tensor], Tensor] | None, bool], rows: Tensor,
-                  draw: Draw | None) -> Tensor:
-        stored, prepare, augmented = pipe
-        picked = stored.index_select(0, rows)
-        if draw is not None and augmented:
-            picked = self.augment(picked, draw.generator("augment"))
-        return prepare(picked) if prepare is not None else picked
+        if not changes:
+            return tuple(_gathered(stored, prepare, rows, None) for stored, prepare, _ in self._pipes)
+        return tuple(_gathered(stored, prepare, rows, change)
+                     for (stored, prepare, _), change in zip(self._pipes, changes))
 
     @property
     def channels_last(self) -> bool:
@@ -94,3 +105,11 @@ class Inputs:
     def load_state(self, state: Mapping[str, Any]) -> None:
         self.encoders = [encoder_from_state(each) for each in state["encoders"]]
         self.ignored = list(state["ignored"])
+
+
+def _gathered(stored: Tensor, prepare: Callable[[Tensor], Tensor] | None, rows: Tensor,
+              changes: Changes | None) -> Tensor:
+    picked = stored.index_select(0, rows)
+    if changes is not None:
+        picked = changes.pictures(picked)
+    return prepare(picked) if prepare is not None else picked

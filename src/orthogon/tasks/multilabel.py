@@ -17,7 +17,7 @@ from orthogon.nn.loss_gradients import sigmoid_cross_entropy
 from orthogon.tasks.checks import check_several
 from orthogon.tasks.infer import as_labels
 from orthogon.tasks.supervised import Supervised
-from orthogon.train.task import Baseline, Batch, Metric, Part
+from orthogon.train.task import Baseline, Batch, Metric
 
 THRESHOLD = 0.5
 
@@ -32,6 +32,7 @@ class MultiLabel(Supervised):
     """
 
     name = "multilabel"
+    mixes = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -72,15 +73,15 @@ class MultiLabel(Supervised):
         self._weights = None if self._target is None else self._label_weights(self._target)
 
     def _label_weights(self, target: Tensor) -> Tensor | None:
-        """Float (n, L): what each label of each example counts; None where all count 1."""
+        """Float (n, L): what each label of each row counts, beside the weight of its example; None: all the same."""
         known = ~target.isnan()
-        if self._side_weights is None and self._example_weight is None and bool(known.all()):
+        if self._side_weights is None and bool(known.all()):
             return None
         weights = known.float()
         if self._side_weights is not None:
             absent, there = torch.tensor(self._side_weights, dtype=torch.float32, device=target.device)
             weights = weights * torch.where(target == 1, there, absent)
-        return weights if self._example_weight is None else weights * self._example_weight.unsqueeze(1)
+        return weights
 
     def _outputs(self) -> int:
         return len(self._classes)
@@ -95,11 +96,17 @@ class MultiLabel(Supervised):
         return self._train_share
 
     def _weights_of(self, batch: Batch) -> Tensor | None:
-        return None if self._weights is None else self._weights.index_select(0, batch.rows)
+        """Float (n, L): what each label of each example counts; None where all count 1."""
+        weights = None if self._weights is None else self._weights.index_select(0, batch.rows)
+        if batch.weight is None:
+            return weights
+        of_examples = batch.weight.unsqueeze(1)
+        return of_examples.expand(batch.target.shape) if weights is None else weights * of_examples
 
     def counts(self, batch: Batch) -> dict[str, float]:
-        weights = self._weights_of(batch)
-        return {"loss": float(batch.target.numel()) if weights is None else float(weights.sum())}
+        each = [(side, self._weights_of(side)) for side in self._sides(batch)]
+        return {"loss": sum(float(side.target.numel()) if weights is None else float(weights.sum())
+                            for side, weights in each)}
 
     def _loss_sum(self, outputs: Tensor, batch: Batch) -> Tensor:
         weights = self._weights_of(batch)
@@ -107,11 +114,10 @@ class MultiLabel(Supervised):
         target = self._smoothed(batch.target).to(outputs.dtype)
         return F.binary_cross_entropy_with_logits(outputs, target, weights, reduction="sum")
 
-    def output_gradient(self, outputs: Tensor, batch: Batch) -> tuple[Part, Tensor] | None:
-        weights = self._weights_of(batch)
-        weights = torch.ones_like(batch.target) if weights is None else weights
-        total, gradient = sigmoid_cross_entropy(outputs, self._smoothed(batch.target), weights)
-        return Part("loss", 1.0, total, self.counts(batch)["loss"]), gradient
+    def _side_gradient(self, outputs: Tensor, side: Batch) -> tuple[Tensor, Tensor] | None:
+        weights = self._weights_of(side)
+        weights = torch.ones_like(side.target) if weights is None else weights
+        return sigmoid_cross_entropy(outputs, self._smoothed(side.target), weights)
 
     def _smoothed(self, target: Tensor) -> Tensor:
         """The target with unknown labels at 0, where their weight is 0 too, and smoothed as the recipe says."""

@@ -17,7 +17,7 @@ from orthogon.nn.losses import REGRESSION, regression_errors
 from orthogon.tasks.checks import check_numbers
 from orthogon.tasks.infer import as_numbers
 from orthogon.tasks.supervised import Supervised
-from orthogon.train.task import Baseline, Batch, Metric, Part
+from orthogon.train.task import Baseline, Batch, Metric
 
 
 class Regress(Supervised):
@@ -87,13 +87,12 @@ class Regress(Supervised):
             return errors.sum() / len(self.mean)
         return torch.dot(errors.mean(1), batch.weight.to(errors.dtype))
 
-    def output_gradient(self, outputs: Tensor, batch: Batch) -> tuple[Part, Tensor] | None:
+    def _side_gradient(self, outputs: Tensor, side: Batch) -> tuple[Tensor, Tensor] | None:
         if self.loss_name != "squared":
             return None
         share = 1 / len(self.mean)
-        weight = share if batch.weight is None else batch.weight.unsqueeze(1) * share
-        total, gradient = squared_error(outputs, batch.target, weight)
-        return Part("loss", 1.0, total, self.counts(batch)["loss"]), gradient
+        weight = share if side.weight is None else side.weight.unsqueeze(1) * share
+        return squared_error(outputs, side.target, weight)
 
     def results(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """prediction (n,) or (n, d) in the unit of the target; with a target also loss (n,), NaN where missing."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from functools import reduce
+from operator import add
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,8 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from orthogon.data.augment import Augmentation
+from orthogon.data.changes import Changes
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.encode import unused_inputs
+from orthogon.data.pictures import SMALL
 from orthogon.errors import DataError, RecipeError, nearest
 from orthogon.nn.auxiliary import outputs_by_weight
 from orthogon.nn.spec import ModelSpec
@@ -27,16 +31,19 @@ class Supervised(Task):
 
     inputs: the encoders and what they encoded.
     weighs_errors: whether `task.costs` has a meaning.
+    picture_side: up to which pictures keep their own size. whole_pictures: whether new ones are asked for in theirs.
     """
 
     weighs_errors: ClassVar[bool] = False
+    picture_side: ClassVar[int] = SMALL
+    whole_pictures: ClassVar[bool] = False
 
     def __init__(self, settings: TaskSettings, data: DataSettings, augment: Augmentation | None = None) -> None:
         super().__init__(settings, data, augment)
         if settings.costs and not self.weighs_errors:
             raise RecipeError(f"{self.name} has no errors of one class taken for another", where="task.costs",
                               remedy="Costs are for classify; leave them out.")
-        self.inputs = Inputs(data, self.augment)
+        self.inputs = Inputs(data, self.augment, self.picture_side)
         self.target_name = ""
         self._target: Any = None
         self._loss_weight: Tensor | None = None
@@ -150,18 +157,53 @@ class Supervised(Task):
     def batch(self, rows: Tensor, draw: Draw | None = None) -> Batch:
         if not self._on_cpu:
             rows = rows.to(self.inputs.device, non_blocking=True)
-        inputs = self.inputs.gather(rows, draw)
+        changes = self.inputs.changes(len(rows), draw)
+        inputs = self.inputs.gather(rows, changes)
         target = None if self._target is None else self._target.index_select(0, rows)
         weight = None if self._loss_weight is None else self._loss_weight.index_select(0, rows)
-        return Batch(inputs, target, weight, rows)
+        batch = Batch(inputs, target, weight, rows)
+        change = next((each for each in changes if each is not None), None)
+        return batch if change is None else self._following(batch, change)
+
+    def _side_gradient(self, outputs: Tensor, side: Batch) -> tuple[Tensor, Tensor] | None:
+        """The sum of the loss, and its gradient in the outputs, in closed form; None: not known."""
+        return None
+
+    def output_gradient(self, outputs: Tensor, batch: Batch) -> tuple[Part, Tensor] | None:
+        found = [self._side_gradient(outputs, side) for side in self._sides(batch)]
+        if None in found:
+            return None
+        sums, gradients = zip(*found)  # type: ignore[arg-type]
+        return Part("loss", 1.0, reduce(add, sums), self.counts(batch)["loss"]), reduce(add, gradients)
+
+    def _following(self, batch: Batch, changes: Changes) -> Batch:
+        """The batch with a target that fits its changed pictures; a task whose target lies on them moves it here."""
+        return batch._replace(mix=changes.mix)
+
+    def _sides(self, batch: Batch) -> tuple[Batch, ...]:
+        """The batch; where pictures are mixed of two, that with their own targets and that with their partners', each
+        weighed by its share. The loss of a picture is linear in what it holds of each (arXiv 1710.09412)."""
+        if batch.mix is None:
+            return (batch,)
+        partner, share = batch.mix
+        weight = torch.ones_like(share) if batch.weight is None else batch.weight
+        own = batch._replace(weight=weight * share, mix=None)
+        others = Batch(batch.inputs, batch.target[partner], weight[partner] * (1 - share), batch.rows[partner])
+        return own, others
 
     def counts(self, batch: Batch) -> dict[str, float]:
-        return {"loss": float(len(batch.rows)) if batch.weight is None else float(batch.weight.sum())}
+        if batch.weight is None:
+            return {"loss": float(len(batch.rows))}
+        return {"loss": sum(float(side.weight.sum()) for side in self._sides(batch))}  # type: ignore[union-attr]
 
     def loss(self, model: nn.Module, batch: Batch, carried: Any = None) -> Loss:
         """The loss of what the model gives, and that of each auxiliary output, which counts as much as it says."""
-        count = self.counts(batch)["loss"]
-        return Loss(tuple(Part("loss", weight, self._loss_sum(_wide(output), batch), count)
+        count, sides = self.counts(batch)["loss"], self._sides(batch)
+
+        def total(output: Tensor) -> Tensor:
+            return reduce(add, [self._loss_sum(wide(output), side) for side in sides])
+
+        return Loss(tuple(Part("loss", weight, total(output), count)
                           for weight, output in outputs_by_weight(model(*batch.inputs))))
 
     def _with_weight(self, results: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
@@ -190,6 +232,6 @@ class Supervised(Task):
         self.inputs.load_state(state["inputs"])
 
 
-def _wide(output: Tensor) -> Tensor:
+def wide(output: Tensor) -> Tensor:
     """What a loss is computed from: float32, whatever autocast made of it; a float64 model stays in float64."""
     return output if output.dtype == torch.float64 else output.float()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -12,12 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from orthogon.data.augment import Augmentation
+from orthogon.errors import RecipeError
 from orthogon.nn.spec import ModelSpec
 from orthogon.stats.estimate import Estimate
 from orthogon.train.rows import Rows
 from orthogon.train.sampler import Sampler, Shuffled
 
 if TYPE_CHECKING:
+    from orthogon.data.changes import Mix
     from orthogon.data.dataset import Dataset, Finding
     from orthogon.optim.schedules import Timeline
     from orthogon.train.compute import Compute
@@ -34,12 +36,14 @@ class Batch(NamedTuple):
     target: what the loss compares with: a tensor, or a tree of tensors where targets are ragged.
     weight: float (n,) or None: how much each example counts.
     rows:   int64 (n,): the rows of the data set.
+    mix:    how pictures of the batch were mixed with each other (mixup, cutmix), so that the loss is that of both.
     """
 
     inputs: tuple[Tensor, ...]
     target: Any
     weight: Tensor | None
     rows: Tensor
+    mix: Mix | None = None
 
 
 class Part(NamedTuple):
@@ -98,13 +102,21 @@ class Task(ABC):
     settings: the `task` section of the recipe. data_settings: its `data` section. augment: how training pictures are
     changed; None: not at all.
     decomposes: whether the loss is a sum over examples, so that batches may be split (accumulation, ranks).
+    legend: what the colors mean that `drawn` draws with; empty where it draws nothing.
+    mixes: whether the loss knows pictures that are mixed of two (`Batch.mix`).
     """
 
     name: ClassVar[str]
     decomposes: ClassVar[bool] = True
+    legend: ClassVar[str] = ""
+    mixes: ClassVar[bool] = False
 
     def __init__(self, settings: TaskSettings, data: DataSettings, augment: Augmentation | None = None) -> None:
         self.settings, self.data_settings, self.augment = settings, data, augment or Augmentation()
+        if self.augment.mixes and not self.mixes:
+            ways = [way for way in self.augment.ways if way in ("mixup", "cutmix")]
+            raise RecipeError(f"{self.name} has no loss for pictures that are mixed of two ({', '.join(ways)})",
+                              where="train.augment", remedy=f"Leave {' and '.join(ways)} out; all other ways are fit.")
 
     # --- before the loop -------------------------------------------------------------------------------------
 
@@ -152,6 +164,11 @@ class Task(ABC):
 
         return GradientStep(self, model, settings, compute, timeline, ranks)
 
+    @property
+    def most_at_once(self) -> int:
+        """Examples of which results are computed at once, as memory allows."""
+        return 512
+
     def check_output(self, output: Any) -> None:  # noqa: B027 - most tasks take anything
         """RecipeError where what the model gives is not what the task needs; by default anything will do."""
 
@@ -196,6 +213,15 @@ class Task(ABC):
     @abstractmethod
     def decode(self, results: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
         """What a person reads of predictions: one dict of plain values per example."""
+
+    def answers(self, model: nn.Module, data: Dataset, compute: Compute) -> list[dict[str, Any]] | None:
+        """What a person reads of new data, where it takes more than `results` of batches; None: it does not."""
+        return None
+
+    def drawn(self, model: nn.Module, rows: np.ndarray, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Original pictures (H×W×C uint8) of those rows of the attached data, with target and prediction drawn in where
+        they lie on the picture; by default as they are."""
+        return list(pictures)
 
     # --- to ship it ------------------------------------------------------------------------------------------
 
