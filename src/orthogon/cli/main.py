@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orthogon.cli import before, compare, human, labels, learning_curve, look, mistakes, probe, results, train
+from orthogon.cli import before, compare, human, inside, labels, learning_curve, look, mistakes, probe, results, train
 from orthogon.cli import next as next_
 from orthogon.cli.shell import Debug, RecipeCommand, Verbs
 
@@ -35,6 +35,7 @@ app.command(rich_help_panel=TRAIN, cls=RecipeCommand)(train.train)
 app.command(rich_help_panel=TRAIN)(look.summary)
 app.command(rich_help_panel=SEE)(results.evaluate)
 app.command(rich_help_panel=SEE)(results.report)
+app.command(rich_help_panel=SEE)(inside.inside)
 app.command(rich_help_panel=SEE)(results.predict)
 app.command("read-predictions", rich_help_panel=SEE)(compare.read_predictions)
 app.command(rich_help_panel=NEXT)(next_.diagnose)

@@ -157,8 +157,8 @@ def _on_other_data(run: Run, data: Any, test: bool) -> tuple[dict[str, Any], str
     from orthogon.train.evaluate import evaluate as rows_of
     from orthogon.train.evaluate import metrics_document
 
-    read = _read(run, data)
-    parts, about = _open_parts(run, read, test)
+    read = labelled_data(run, data)
+    parts, about = open_parts(run, read, test)
     predictor = load(run)
     predictor.task.attach(read, predictor.device)
     splits = {}
@@ -168,7 +168,8 @@ def _on_other_data(run: Run, data: Any, test: bool) -> tuple[dict[str, Any], str
     return splits, about
 
 
-def _read(run: Run, data: Any) -> Dataset:
+def labelled_data(run: Run, data: Any) -> Dataset:
+    """Other data, read as the run's own was: the examples that have a target."""
     from orthogon.tasks.infer import labelled_rows
     from orthogon.verbs.compose import compose
     from orthogon.verbs.prepare import with_target
@@ -184,7 +185,7 @@ def _read(run: Run, data: Any) -> Dataset:
     return read.take(labelled)
 
 
-def _open_parts(run: Run, data: Dataset, test: bool) -> tuple[dict[str, np.ndarray], str]:
+def open_parts(run: Run, data: Dataset, test: bool) -> tuple[dict[str, np.ndarray], str]:
     """The parts that may be looked at; a sealed test set only on demand, and the look is entered."""
     names = [WHOLE] if data.part is None else [name for name in dict.fromkeys(data.part.tolist()) if name]
     parts = {name: np.arange(len(data)) if data.part is None else np.flatnonzero(data.part == name) for name in names}

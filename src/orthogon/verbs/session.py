@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -211,7 +212,7 @@ class Session:
                       "sizes": {part: len(rows) for part, rows in prepared.passport.parts.items()},
                       "folds": len(prepared.passport.folds)},
             "splits": splits, "baseline": baseline, "comparisons": comparisons, "verdict": said,
-            "test": {"sentence": about_test},
+            "test": {"sentence": about_test}, "legend": task.legend,
             "speed": speed(fitted),
             "findings": [vars(finding) for finding in (*prepared.data.findings, *task.check(prepared.data))],
             "health": {"findings": [vars(finding) for finding in health]},
@@ -221,7 +222,7 @@ class Session:
         targets = targets_of(run, task, fitted.model, fitted.compute, example, splits)
         if "dev" in splits or "test" in splits:
             shown = run.rows("dev" if "dev" in splits else "test")
-            store_examples(run, prepared.data, shown)
+            store_examples(run, prepared.data, shown, partial(task.drawn, fitted.model))
         looked = inside_at_end(run, task, fitted.model, fitted.compute, prepared, fitted.seconds)
         shipped = self._refitted(prepared, fitted) if fitted.plan.recipe.train.refit else (task, fitted)
         write_bundle(run, shipped[0], shipped[1].model, prepared.data)

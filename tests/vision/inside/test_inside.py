@@ -169,9 +169,15 @@ def test_heat_is_brought_to_the_size_of_the_picture_by_straight_lines() -> None:
 def test_layers_are_listed_in_the_order_in_which_they_run_with_the_size_of_their_maps() -> None:
     model = models.load("lenet5")(ModelSpec((InputSpec("image", (1, 28, 28)),), 10))
     found = layers(model, torch.zeros(3, 1, 28, 28))
-    assert [tuple(layer) for layer in found] == [
+    assert [tuple(layer)[:5] for layer in found] == [
         ("c1", "Conv2d", 6, 28, 28), ("a1", "ReLU", 6, 28, 28), ("s2", "MaxPool2d", 6, 14, 14),
         ("c3", "Conv2d", 16, 10, 10), ("a3", "ReLU", 16, 10, 10), ("s4", "MaxPool2d", 16, 5, 5)]
+
+
+def test_a_layer_that_hands_on_what_another_computed_says_so() -> None:
+    model = nn.Sequential(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Identity()), nn.ReLU(), nn.Dropout(), nn.Flatten())
+    found = {layer.name: layer.same_as for layer in layers(model, torch.zeros(1, 1, 6, 6))}
+    assert found == {"0.0": "", "0.1": "0.0", "0": "0.0", "1": "", "2": "1"}
 
 
 @pytest.mark.parametrize(("name", "expected"), [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -18,25 +18,33 @@ Inputs = Tensor | tuple[Tensor, ...]
 
 
 class Layer(NamedTuple):
-    """A module that gives maps. name: as in `named_modules`; kind: its class; channels, height, width: of its maps."""
+    """A module that gives maps.
+
+    name: as in `named_modules`; kind: its class; channels, height, width: of its maps. same_as: the name of the module
+    within or before it whose output it hands on as it is (a container, an identity); "" for one that computes.
+    """
 
     name: str
     kind: str
     channels: int
     height: int
     width: int
+    same_as: str = ""
 
 
 def layers(model: nn.Module, inputs: Inputs) -> list[Layer]:
     """The modules whose output is N×channels×h×w with more than one place, in the order in which they run.
 
-    Empty for a network without maps (an mlp, a gmlp behind its patches). A container stands after what it holds.
+    Empty for a network without maps (an mlp). A container stands after what it holds.
     """
     found: dict[str, Layer] = {}
+    outputs: list[tuple[Tensor, str]] = []
 
     def keep(name: str, module: nn.Module, output: Any) -> None:
         if isinstance(output, Tensor) and output.ndim == 4 and output.shape[2] * output.shape[3] > 1:
-            found[name] = Layer(name, type(module).__name__, *output.shape[1:])
+            same_as = next((other for tensor, other in outputs if tensor is output), "")
+            found[name] = Layer(name, type(module).__name__, *output.shape[1:], same_as)
+            outputs.append((output, same_as or name))
 
     with listening({name: module for name, module in model.named_modules() if name}, keep), evaluating(model):
         model(*(each[:1] for each in as_tuple(inputs)))
@@ -49,7 +57,7 @@ def chosen_layers(model: nn.Module, inputs: Inputs) -> list[Layer]:
     Of the last maps of each size, which a `PictureNetwork` names; of all layers where those are fewer than three.
     """
     every = layers(model, inputs)
-    single = [layer for layer in every if not _holds_another(layer, every)]
+    single = [layer for layer in every if not layer.same_as]
     if isinstance(model, PictureNetwork):
         named = {each.name for each in model.maps}
         last = [layer for layer in every if layer.name in named]
@@ -57,11 +65,6 @@ def chosen_layers(model: nn.Module, inputs: Inputs) -> list[Layer]:
         last = list({(layer.height, layer.width): layer for layer in single}.values())
     found = last if len(last) > 2 else single
     return [found[place] for place in sorted({0, (len(found) - 1) // 2, len(found) - 1})] if found else []
-
-
-def _holds_another(layer: Layer, found: Sequence[Layer]) -> bool:
-    """Whether it is a container whose maps another layer names more closely."""
-    return any(each.name.startswith(f"{layer.name}.") and each[2:] == layer[2:] for each in found)
 
 
 def check_layer(model: nn.Module, inputs: Inputs, name: str) -> Layer:
