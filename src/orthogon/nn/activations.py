@@ -44,7 +44,7 @@ def second_moment_gain(function: nn.Module) -> float:
 
     He et al. (2015, arXiv:1502.01852) for any activation f; √2 for relu. By the trapezoidal rule on −12 … 12.
     """
-    z = torch.linspace(-12, 12, 48_001, dtype=torch.float64)
+    z = torch.linspace(-12, 12, 48_001, dtype=torch.float64, device="cpu")  # also in a network made on the meta device
     density = torch.exp(-z.square() / 2) / math.sqrt(2 * math.pi)
     with torch.no_grad():
         return float(torch.trapezoid(function(z).square() * density, z)) ** -0.5

@@ -44,7 +44,8 @@ class SqueezeNet(SequentialTrunk):
 
     output_name = "classifier.1"
 
-    def __init__(self, first: nn.Conv2d, pools: tuple[int, ...], outputs: int, dropout: float, last_relu: bool) -> None:
+    def __init__(self, first: nn.Conv2d, pools: tuple[int, ...], outputs: int, dropout: float, last_relu: bool,
+                 last_padding: int) -> None:
         super().__init__()
         layers: list[nn.Module] = [first, nn.ReLU(inplace=True)]
         channels = first.out_channels
@@ -53,22 +54,25 @@ class SqueezeNet(SequentialTrunk):
             layers.append(Fire(channels, squeeze, 4 * squeeze))
             channels = 8 * squeeze
         self.features = nn.Sequential(*layers)
-        self.classifier = nn.Sequential(
-            nn.Dropout(dropout), nn.Conv2d(channels, outputs, 1),
-            nn.ReLU(inplace=True) if last_relu else nn.Identity(), nn.AdaptiveAvgPool2d(1))
+        last = nn.Conv2d(channels, outputs, 1, padding=last_padding)
+        activation = nn.ReLU(inplace=True) if last_relu else nn.Identity()
+        self.classifier = nn.Sequential(nn.Dropout(dropout), last, activation, nn.AdaptiveAvgPool2d(1))
         initialize_network(self)
+        if last_relu and last.bias is not None:
+            nn.init.ones_(last.bias)  # at zero, half of the outputs start without a gradient and the rest soon follow
 
     def classify(self, last: Tensor) -> Tensor:
         return self.classifier(last).flatten(1)
 
 
-def squeezenet(spec: ModelSpec, variant: str, stem: str | None = None, dropout: float = 0.5, last_relu: bool = True
-               ) -> nn.Module:
+def squeezenet(spec: ModelSpec, variant: str, stem: str | None = None, dropout: float = 0.5, last_relu: bool = True,
+               last_padding: int = 0) -> nn.Module:
     """SqueezeNet 1.0 (1,248,424 parameters) or 1.1 (2.4 times less work): a convolution, Fire modules, their mean.
 
     stem: "imagenet", 7×7 (1.1: 3×3) with stride 2, for pictures from 21 (17) pixels; "small", 3×3 with stride 1 and
     padding, from 8; left out, "small" to 64 pixels. dropout: before the last layer, published 0.5. last_relu: no output
-    below zero, as published; a network for values below zero needs it off.
+    below zero, as published; a network for values below zero needs it off. last_padding: zeros around the
+    last map, published 0; the authors' own weights, for Caffe, were trained with 1.
     """
     picture = lone_picture(spec, variant)
     width, kernel, pools, smallest = VARIANTS[variant]
@@ -78,4 +82,4 @@ def squeezenet(spec: ModelSpec, variant: str, stem: str | None = None, dropout: 
     else:
         require_side(picture, smallest, variant, "choose its stem for small pictures: --set model.options.stem=small")
         first = nn.Conv2d(picture.shape[0], width, kernel, 2)
-    return SqueezeNet(first, pools, spec.outputs, dropout, last_relu)
+    return SqueezeNet(first, pools, spec.outputs, dropout, last_relu, last_padding)
