@@ -51,9 +51,10 @@ def test_hue_turns_colors_and_leaves_how_bright_they_are():
     np.testing.assert_allclose(changed(grey, hue=0.4), 90, atol=1e-3)
     red = torch.tensor([150.0, 100.0, 100.0]).view(1, 3, 1, 1).repeat(3, 1, 4, 4)
     for turn in (0.1, 0.3):
-        towards = [colorsys.rgb_to_hsv(*changed(red, hue=sign * turn)[0, :, 0, 0] / 255)[0] for sign in (-1, 1)]
-        there, back = min(towards), max(towards) - 1  # of a circle: to either side of red
-        assert there - back == pytest.approx(2 * turn / (2 * np.pi), rel=0.35)
+        before, after = (complex(*colorsys.rgb_to_yiq(*picture[0, :, 0, 0])[1:])
+                         for picture in (red.numpy(), changed(red, hue=turn)))
+        assert np.angle(after / before) == pytest.approx(turn, rel=0.05)  # colorsys has rounded coefficients
+        assert abs(after) == pytest.approx(abs(before), rel=0.02)
     np.testing.assert_allclose(changed(red, hue=2 * np.pi), red, atol=1e-2)
 
 
