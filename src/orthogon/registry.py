@@ -192,8 +192,9 @@ _RESNET = (
     Option("shortcut", None, "around a block that changes shape: projection or zeros; left out: as published"),
     Option("zero_init_residual", False, "whether each block starts as the identity"),
 )
+_WIDTH = Option("width", 1.0, "times the channels of every layer", 0.05, 8, scale="log")
 _MOBILENET = (
-    Option("width", 1.0, "times the channels of every layer", 0.05, 8, scale="log"),
+    _WIDTH,
     Option("stem", None, _FORM),
     Option("padding", "symmetric", "symmetric, or same: as TensorFlow pads"),
     replace(_LAST_DROPOUT, default=0.2),
@@ -214,11 +215,22 @@ _SQUEEZENET = (
     _STEM,
     _HALF_DROPOUT,
     Option("last_relu", True, "no output below zero, as published"),
+    Option("last_padding", 0, "zeros around the last map; 1 for the weights of Caffe", 0, 1),
 )
 _DENSENET = (
     _STEM,
     Option("growth", 32, "new channels of every layer", high=256, **_SHAPE),
     Option("dropout", 0.0, _DROPOUT.format("new channels of every layer"), 0, 0.99, problem="dev fit"),
+)
+_INCEPTION = (
+    _WIDTH,
+    Option("auxiliary", True, "whether side branches add their losses in training", problem="dev fit"),
+    Option("transform_input", False, "from ImageNet's scale to (x − 0.5) / 0.5, for published weights"),
+)
+_GOOGLENET = (
+    Option("stem", None, _FORM), *_INCEPTION,
+    Option("paper", False, "the paper's 5×5 convolutions, in place of the 3×3 of the published weights"),
+    replace(_LAST_DROPOUT, default=0.2),
 )
 
 models = Registry(
@@ -261,6 +273,9 @@ models = Registry(
             "mobilenet_v1": "MobileNet-V1: separable convolutions",
             "mobilenet_v2": "MobileNet-V2: inverted residuals, as torchvision's",
         }, _MOBILENET),
+        *family("orthogon.vision.googlenet:googlenet", {"googlenet": "GoogLeNet with its two branches"}, _GOOGLENET),
+        *family("orthogon.vision.inception:inception", {"inception_v3": "Inception-v3 with its branch"},
+                (*_INCEPTION, replace(_LAST_DROPOUT, default=0.5)), (3, 299, 299, 1000)),
     ),
 )
 

@@ -155,7 +155,8 @@ def _candidates() -> Iterable[_Names]:
     for entry in registry.models:
         if entry.kinds != ("image",):
             continue
-        spec = ModelSpec((InputSpec("image", (3, 224, 224)),), 1000)
+        *shape, outputs = entry.published
+        spec = ModelSpec((InputSpec("image", tuple(shape)),), outputs)
         try:
             with torch.device("meta"):
                 built = entry.load()(spec)

@@ -106,12 +106,16 @@ _MOBILENET_V2 = "M. Sandler et al., MobileNetV2, arXiv:1801.04381"
 _DENSENET = "G. Huang, Z. Liu, L. van der Maaten, K. Weinberger, Densely Connected Networks, arXiv:1608.06993"
 
 
+_LARGE, _DENSE = {"stem": "imagenet"}, {"classifier": "imagenet"}
+"""Whatever the side of the pictures, the first layers are those of the weights."""
+
+
 def _torchvision(model: str, file: str, megabytes: float, citation: str, name: str = "imagenet-v1",
-                 preprocessing: Preprocessing = _USUAL) -> Published:
+                 preprocessing: Preprocessing = _USUAL, options: Mapping[str, Any] = _LARGE) -> Published:
     """torchvision's: the first digits of the SHA-256 stand in the name of the file."""
     return Published(
         model, name, f"https://download.pytorch.org/models/{file}.pth", file.rpartition("-")[2], megabytes,
-        "BSD-3-Clause", f"{citation}; trained by torchvision", preprocessing,
+        "BSD-3-Clause", f"{citation}; trained by torchvision", preprocessing, options=options,
         notes="ImageNet's pictures may be used for research and teaching; ask its owners about anything else",
     )
 
@@ -125,7 +129,7 @@ def _mobilenet(model: str, name: str, file: str, sha256: str, megabytes: float, 
         f"https://raw.githubusercontent.com/google-coral/test_data/104342d2d3480b3e66203073dac24f4e2dbb4c41/{file}",
         sha256, megabytes, "Apache-2.0", f"{citation}; TensorFlow's hosted models", same,
         reader="orthogon.vision.mobilenet_weights:tensors", folder="pretrained_imagenet",
-        options={"width": width, "padding": "same"},
+        options={**_LARGE, "width": width, "padding": "same"},
         notes="its whole numbers are made real ones; batch norm is the identity; the class 'background' is left out",
     )
 
@@ -142,14 +146,14 @@ def _cifar(model: str, file: str, sha256: str, megabytes: float) -> Published:
 PUBLISHED: tuple[Published, ...] = (
     _torchvision("alexnet", "alexnet-owt-7be5be79", 233.087,
                  "A. Krizhevsky, One weird trick for parallelizing convolutional networks, arXiv:1404.5997"),
-    _torchvision("vgg11", "vgg11-8a719046", 506.840, _VGG),
-    _torchvision("vgg11_bn", "vgg11_bn-6002323d", 506.881, _VGG),
-    _torchvision("vgg13", "vgg13-19584684", 507.545, _VGG),
-    _torchvision("vgg13_bn", "vgg13_bn-abd245e5", 507.590, _VGG),
-    _torchvision("vgg16", "vgg16-397923af", 527.796, _VGG),
-    _torchvision("vgg16_bn", "vgg16_bn-6c64b313", 527.866, _VGG),
-    _torchvision("vgg19", "vgg19-dcbb9e9d", 548.051, _VGG),
-    _torchvision("vgg19_bn", "vgg19_bn-c79401a0", 548.143, _VGG),
+    _torchvision("vgg11", "vgg11-8a719046", 506.840, _VGG, options=_DENSE),
+    _torchvision("vgg11_bn", "vgg11_bn-6002323d", 506.881, _VGG, options=_DENSE),
+    _torchvision("vgg13", "vgg13-19584684", 507.545, _VGG, options=_DENSE),
+    _torchvision("vgg13_bn", "vgg13_bn-abd245e5", 507.590, _VGG, options=_DENSE),
+    _torchvision("vgg16", "vgg16-397923af", 527.796, _VGG, options=_DENSE),
+    _torchvision("vgg16_bn", "vgg16_bn-6c64b313", 527.866, _VGG, options=_DENSE),
+    _torchvision("vgg19", "vgg19-dcbb9e9d", 548.051, _VGG, options=_DENSE),
+    _torchvision("vgg19_bn", "vgg19_bn-c79401a0", 548.143, _VGG, options=_DENSE),
     _torchvision("resnet18", "resnet18-f37072fd", 44.661, _RESNET),
     _torchvision("resnet34", "resnet34-b627a593", 83.275, _RESNET),
     _torchvision("resnet50", "resnet50-0676ba61", 97.781, _RESNET),
@@ -179,7 +183,7 @@ PUBLISHED: tuple[Published, ...] = (
         "e4ab6960ae8cd81505e1c2136921201507e930966c53deaf15862a395b3a3261", 0.644, "BSD-2-Clause",
         f"{_SQUEEZENET}; S. Han, H. Mao, W. Dally, Deep Compression, arXiv:1510.00149",
         Preprocessing(227, (123.0, 117.0, 104.0), (1.0, 1.0, 1.0)),
-        reader="orthogon.vision.squeezenet_weights:tensors", options={"final_padding": 1},
+        reader="orthogon.vision.squeezenet_weights:tensors", options={"stem": "imagenet", "last_padding": 1},
         folder="pretrained_imagenet", notes="pruned: two thirds of its weights are zero",
     ),
     _torchvision("squeezenet1_1", "squeezenet1_1-b8a52dc0", 4.729, _SQUEEZENET),
