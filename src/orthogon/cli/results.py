@@ -70,6 +70,10 @@ def predict(
     csv: Annotated[
         Path | None, Option(metavar="FILE", help="Write the predictions to this CSV file.")
     ] = None,
+    save: Annotated[
+        Path | None,
+        Option(metavar="DIR", help="Write predicted masks here, a PNG for each picture; left out: beside the CSV."),
+    ] = None,
     precision: Annotated[
         str,
         Option(
@@ -89,9 +93,14 @@ def predict(
         from orthogon.verbs.predict import predict as verb
 
         predictions = verb(run, inputs, root=out, precision=precision)
+        masks = save or (csv.with_name(f"{csv.stem}-masks") if csv and predictions.has_masks else None)
+        if masks is not None:
+            predictions.save_masks(masks)
         if csv is not None:
             predictions.write_csv(csv)
     if json:
         emit(predictions.to_dict())
     else:
         page(f"{len(predictions)} predictions in {csv}" if csv else str(predictions))
+        if masks is not None:
+            page(f"masks in {masks}")

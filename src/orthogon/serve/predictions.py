@@ -72,6 +72,11 @@ class Predictions(Sequence[dict[str, Any]]):
         write_atomically(path, self.to_frame().write_csv())
         return path
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether there is a mask to save."""
+        return any("mask" in item for item in self.items)
+
     def save_masks(self, folder: str | Path) -> list[Path]:
         """Writes the mask of each item as FOLDER/ID.png, where the id is the picture's path; items then have
         "mask_file". DataError where no item has a mask."""

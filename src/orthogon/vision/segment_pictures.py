@@ -50,8 +50,8 @@ def mask_of(task: Segment, model: nn.Module, picture: np.ndarray, device: torch.
     """Uint8 (H, W) codes of a picture H×W×C; the model in evaluation mode, on the device."""
     high, wide = picture.shape[:2]
     seen = (high, wide) if task.native else scaled_size((high, wide), task.encoder.size, task.encoder.fit)
-    stored = torch.from_numpy(np.ascontiguousarray(resize(picture, seen, "stretch").transpose(2, 0, 1)))
-    prepared = task.encoder.prepare(stored[None].to(device))[0]
+    stored = torch.tensor(resize(picture, seen, "stretch").transpose(2, 0, 1)[None], device=device)
+    prepared = task.encoder.prepare(stored)[0]
     if seen == (high, wide):
         codes = np.empty(seen, dtype=np.uint8)
         for rows, columns, logits in outputs(model, prepared):
