@@ -14,6 +14,7 @@ from orthogon.data.changes import Changes
 from orthogon.data.dataset import Dataset
 from orthogon.data.encode import Encoder, ImageEncoder, check_columns, encoder_from_state, fit_encoders
 from orthogon.data.pictures import SMALL
+from orthogon.errors import RecipeError
 from orthogon.nn.spec import InputSpec
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ class Inputs:
     def fit(self, data: Dataset, rows: np.ndarray) -> None:
         """Fit the encoders on the rows; columns that they do not read may be there in later data or not."""
         self.encoders = fit_encoders(data, rows, self.settings, self.most)
+        if self.augment.mixes and any(not isinstance(encoder, ImageEncoder) for encoder in self.encoders):
+            raise RecipeError("mixup and cutmix mix pictures, and this data has inputs that are not pictures",
+                              where="train.augment", remedy="Leave mixup and cutmix out; all other ways are fit.")
         self._augments = {encoder.columns[0]: self.augment.fitted(lambda at=encoder: at.encode(data), rows)
                           for encoder in self.encoders if isinstance(encoder, ImageEncoder)}
         read = {name for encoder in self.encoders for name in encoder.columns}
