@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orthogon.data import cells, digits, public_loaders
+from orthogon.data import cells, digits, public_loaders, shapes
 from orthogon.data.dataset import Card, Dataset
 from orthogon.data.download import fetch, sha256_of
 from orthogon.data.picture_cache import cache_root
@@ -81,6 +81,11 @@ SETS: dict[str, Public] = {
             (_WRITERS, "Made here: source 'phone' is turned by up to ±35°, sheared and scaled; 'scanner' is "
              "as it was. Dev and test are meant to come from the phone (target_source=phone)."),
             "https://archive.ics.uci.edu/dataset/80",
+        ),
+        Public(
+            "shapes", "3,000 drawn darts, kites and triangles, 64×64, with boxes and named corners; a tenth is empty",
+            lambda _: shapes.shapes(), "CC0", "made by Orthogon",
+            ("Made here by a fixed seed: of every corner it is known which one it is and where.",),
         ),
         Public(
             "cells", "400 pictures of cells, 96×96, grey, with masks: made by a fixed seed", lambda _: cells.load(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,11 +79,16 @@ def confidence(rows: Rows) -> np.ndarray | None:
     return p[np.arange(len(p)), rows["prediction"].astype(np.int64)]
 
 
-def store_examples(run: Run, data: Dataset, rows: Rows) -> None:
+Draw = Callable[[np.ndarray, list[np.ndarray]], list[np.ndarray]]
+"""Rows of the data and their pictures -> the pictures with target and prediction drawn in."""
+
+
+def store_examples(run: Run, data: Dataset, rows: Rows, draw: Draw | None = None) -> None:
     """Keep the pictures and records of the chosen rows in the run; called again for other rows, it adds to them.
 
     Of dev only what belongs to the Eyeball is chosen, which is drawn here if it was not before.
-    Pictures are shrunk to at most 96 pixels a side, and further until together they are under 400 kB.
+    draw: what is drawn into the pictures before; None: nothing. They are shrunk to at most 96 pixels a side, and
+    further until together they are under 400 kB.
     Raises DataError where a row's id is not in the data.
     """
     rows = rows.take(draw_eyeball(run, rows).inside)
@@ -95,7 +101,7 @@ def store_examples(run: Run, data: Dataset, rows: Rows) -> None:
                         remedy="Give the data set that the rows were made from.")
     shown = run.read_json(SHOWN) or {}
     used = sum(len(example.get("picture", "")) for example in shown.values())
-    pictures = _pictures(data, [place[identity] for identity in ids], PICTURE_BYTES - used)
+    pictures = _pictures(data, [place[identity] for identity in ids], PICTURE_BYTES - used, draw)
     for number, identity in enumerate(ids):
         example: dict[str, Any] = {"picture": pictures[number]} if pictures else {}
         record = _record(data, place[identity])
@@ -103,12 +109,13 @@ def store_examples(run: Run, data: Dataset, rows: Rows) -> None:
     run.write_json(SHOWN, shown)
 
 
-def _pictures(data: Dataset, at: list[int], budget: int) -> list[str]:
+def _pictures(data: Dataset, at: list[int], budget: int, draw: Draw | None) -> list[str]:
     """Data URIs of the first column of pictures, as large as the budget allows; empty where there is none."""
     column = next((c for c in data.inputs.values() if isinstance(c, ImageColumn)), None)
     if column is None:
         return []
-    full = [thumbnail(column.cell(row), SIDES[0]) for row in at]
+    originals = [column.cell(row) for row in at]
+    full = [thumbnail(pixels, SIDES[0]) for pixels in (draw(np.array(at), originals) if draw else originals)]
     for side in SIDES:
         made = [to_png_data_uri(thumbnail(pixels, side)) for pixels in full]
         if sum(map(len, made)) <= budget:

@@ -42,8 +42,9 @@ def examples(page: Page, view: View) -> None:
     if not groups:
         return
     unseen = f"{seen.outside.sum():,} more of it are never shown, so that they still tell the truth. "
+    legend = str(view.result.get("legend") or "")
     page.section("Examples", note=f"From {view.main}. {unseen if seen.outside.any() else ''}What these have in common "
-                                  "is the next thing to mend.")
+                                  f"is the next thing to mend. {legend}".strip())
     pictures = any("picture" in view.shown.get(str(rows.ids[row]), {}) for _, found in groups for row in found)
     if pictures:
         page.html(STYLE)
@@ -114,6 +115,14 @@ def _record_text(shown: dict[str, Any]) -> str:
 
 def said(rows: Rows, row: int) -> tuple[str, str, str]:
     """(what is true, what was predicted, how sure it was or how far off)."""
+    true, predicted, more = _said(rows, row)
+    overlap = rows.get("iou")
+    if overlap is None or np.isnan(overlap[row]):
+        return true, predicted, more
+    return true, predicted, f"{more}; IoU {overlap[row]:.2f}" if rows.classes else f"IoU {overlap[row]:.2f}"
+
+
+def _said(rows: Rows, row: int) -> tuple[str, str, str]:
     target, prediction = rows["target"], rows["prediction"]
     loss = f"loss {format_number(float(rows['loss'][row]))}"
     if rows.classes and target.ndim == 1:

@@ -46,8 +46,11 @@ class Eyeball:
 
 
 def mistakes(rows: Rows) -> np.ndarray:
-    """Bool (n,): what was not fully right; for numbers, the tenth that is furthest off."""
-    score = rows.get("score")
+    """Bool (n,): what was not right ("right", where a score has degrees); else what was not fully right; for numbers,
+    the tenth that is furthest off."""
+    right, score = rows.get("right"), rows.get("score")
+    if right is not None:
+        return ~np.asarray(right, bool)
     if score is not None:
         return np.asarray(score) < 1
     loss = np.asarray(rows["loss"], float)

@@ -12,7 +12,10 @@ from orthogon.data.display import cell_text
 from orthogon.draw.images import thumbnails
 from orthogon.draw.questionnaire import Item
 from orthogon.errors import DataError
+from orthogon.report.examples import Draw
+from orthogon.serve.bundle import load
 from orthogon.train.run import Run
+from orthogon.verbs.task_of import task_of
 
 COLUMNS, LETTERS = 24, 4_000
 """Columns of a table that are shown of each example, and letters of a text."""
@@ -32,6 +35,19 @@ def data_of(run: Run, source: Any = None) -> Dataset:
     return prepare(run.recipe(), source, run.path / "passport.json").data
 
 
+def drawing(run: Run, data: Dataset) -> Draw | None:
+    """How the run's task draws targets and predictions into pictures of that data; None where it draws nothing."""
+    if not task_of(run).legend or run.recipe().model.name is None:
+        return None
+    network = load(run)
+
+    def draw(rows: np.ndarray, pictures: list[np.ndarray]) -> list[np.ndarray]:
+        network.task.attach(data.take(rows), network.device)
+        return network.task.drawn(network.model, np.arange(len(rows)), pictures)
+
+    return draw
+
+
 def rows_of(data: Dataset, ids: np.ndarray) -> np.ndarray:
     """Int (n,): where in the data those ids are; DataError for one that is not there."""
     order = np.argsort(data.ids)
@@ -44,10 +60,11 @@ def rows_of(data: Dataset, ids: np.ndarray) -> np.ndarray:
     return found
 
 
-def items_of(data: Dataset, rows: np.ndarray) -> tuple[Item, ...]:
-    """The examples with their pictures, texts and values, and nothing of their targets."""
-    pictures = [thumbnails(column.cell(int(row)) for row in rows)
-                for column in data.inputs.values() if isinstance(column, ImageColumn)]
+def items_of(data: Dataset, rows: np.ndarray, draw: Draw | None = None) -> tuple[Item, ...]:
+    """The examples with their pictures, texts and values, and nothing of their targets but what `draw` draws in."""
+    pictures = [thumbnails(draw(rows, cells) if draw else cells)
+                for column in data.inputs.values() if isinstance(column, ImageColumn)
+                for cells in ([column.cell(int(row)) for row in rows],)]
     texts = [column for column in data.inputs.values() if isinstance(column, TextColumn)]
     plain = [(str(name), column) for name, column in data.inputs.items()
              if not isinstance(column, ImageColumn | TextColumn)][:COLUMNS]

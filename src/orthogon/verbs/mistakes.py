@@ -20,7 +20,8 @@ from orthogon.strategy.facets import facets
 from orthogon.strategy.mistakes import CANNOT_TELL, WRONG_LABEL, Tags, tag_mistakes
 from orthogon.train.rows import Rows
 from orthogon.train.run import Run
-from orthogon.verbs.items import data_of, items_of, rows_of
+from orthogon.verbs.items import data_of, drawing, items_of, rows_of
+from orthogon.verbs.task_of import task_of
 
 PAGE = "mistakes.html"
 
@@ -119,8 +120,8 @@ def _page(run: Run, rows: Rows, seen: Eyeball, n: int, source: Any, open: bool) 
     chosen = wrong[np.argsort(positions(rows.ids[wrong]))][:n]  # at random, so that the first few are a fair sample
     path = run.path / PAGE if len(chosen) else None
     if path:
-        write_atomically(path, questionnaire(run, rows, chosen, items_of(data, rows_of(data, rows.ids[chosen])),
-                                             len(wrong)).render())
+        items = items_of(data, rows_of(data, rows.ids[chosen]), drawing(run, data))
+        write_atomically(path, questionnaire(run, rows, chosen, items, len(wrong), task_of(run).legend).render())
         if open:
             import webbrowser
 
@@ -139,7 +140,8 @@ def _slices(run: Run, rows: Rows, seen: Eyeball, data: Dataset) -> slicing.Slice
     return found
 
 
-def questionnaire(run: Run, rows: Rows, chosen: np.ndarray, items: tuple[Item, ...], of: int) -> Questionnaire:
+def questionnaire(run: Run, rows: Rows, chosen: np.ndarray, items: tuple[Item, ...], of: int,
+                  legend: str = "") -> Questionnaire:
     """The page: what is true, what was predicted and how surely under each example, and tags to give."""
     told = [said(rows, int(row)) for row in chosen]
     items = tuple(replace(item, heading=f"true {true} → predicted {predicted}", caption=more)
@@ -148,5 +150,6 @@ def questionnaire(run: Run, rows: Rows, chosen: np.ndarray, items: tuple[Item, .
     return Questionnaire(
         f"Mistakes of {run.name}", items, tuple(dict.fromkeys((WRONG_LABEL, CANNOT_TELL, *before))), "tags.csv", "tag",
         tags=True, question="What made it go wrong?",
-        subtitle=f"{len(items):,} of the {of:,} mistakes in the part of dev that may be looked at, in random order",
+        subtitle=f"{len(items):,} of the {of:,} mistakes in the part of dev that may be looked at, in random order"
+                 f"{f'. {legend}' if legend else ''}",
     )

@@ -28,11 +28,12 @@ def localization_losses(said: Said, truth: Truth, layout: Layout, loss: str, smo
     if said.classes is not None:
         found["class"] = torch.where(present, _of_classes(said.classes, truth.code.clamp(min=0), loss, smoothing), 0)
     if said.box is not None and truth.box is not None:
-        corners = torch.where(present[:, None], truth.box.to(said.box.dtype), 0)
+        boxed = _boxed(truth.box)
+        corners = torch.where(boxed[:, None], truth.box.to(said.box.dtype), 0)
         off = _errors(said.box, layout.standardized_box(corners), loss).mean(1)
         if loss == "giou":
             off = off + 1 - generalized_overlap(layout.corners(said.box), corners)
-        found["box"] = torch.where(present, off, 0)
+        found["box"] = torch.where(boxed, off, 0)
     if said.points is not None and truth.points is not None:
         seen = visible(truth)
         places = torch.where(seen[..., None], truth.points.to(said.points.dtype), 0)
@@ -45,8 +46,12 @@ def counted(truth: Truth, layout: Layout) -> dict[str, Tensor]:
     """Part -> bool (n,): which pictures it is asked of, from the targets alone."""
     everything = torch.ones_like(truth.present)
     asked = {"object": everything if layout.absent else None, "class": truth.present if layout.classes > 1 else None,
-             "box": truth.present if layout.box else None, "points": visible(truth).any(1) if layout.points else None}
+             "box": None if truth.box is None else _boxed(truth.box), "points": visible(truth).any(1) if layout.points else None}
     return {name: rows for name, rows in asked.items() if rows is not None}
+
+
+def _boxed(box: Tensor) -> Tensor:
+    return ~box.isnan().any(1)
 
 
 def visible(truth: Truth) -> Tensor:

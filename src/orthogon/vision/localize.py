@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,13 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from orthogon.data.changes import Changes
 from orthogon.data.dataset import Dataset
 from orthogon.data.encode import ImageEncoder
 from orthogon.data.geometry import Placement, box_to_center, placement
 from orthogon.data.target_columns import ObjectColumn
 from orthogon.errors import DataError, RecipeError, nearest
+from orthogon.nn.auxiliary import outputs_by_weight
 from orthogon.tasks.infer import as_object
-from orthogon.tasks.supervised import Supervised
+from orthogon.tasks.supervised import Supervised, wide
 from orthogon.train.compute import Compute
 from orthogon.train.evaluate import predict
 from orthogon.train.task import Baseline, Batch, Loss, Metric, Part
@@ -26,6 +29,9 @@ from orthogon.vision.object_drawing import draw_objects
 from orthogon.vision.object_layout import LEAST_SPREAD, Layout, Truth
 
 NO_OBJECT = "no object"
+LEAST_VISIBLE = 0.25
+"""Share of an object that is left in a changed picture for it to count as there."""
+
 PARTS = ("object", "class", "box", "points")
 
 
@@ -40,6 +46,7 @@ class Localize(Supervised):
     """
 
     name = "localize"
+    legend = "Yellow: what is true. Blue: what was predicted."
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -152,13 +159,35 @@ class Localize(Supervised):
         return {name: float((weight * rows).sum()) for name, rows in asked.items()}
 
     def loss(self, model: nn.Module, batch: Batch, carried: Any = None) -> Loss:
-        losses = self._losses(self._outputs_of(model, batch), batch)
         counts = self.counts(batch)
         return Loss(tuple(
-            Part(name, self.part_weights[name],
+            Part(name, share * self.part_weights[name],
                  each.sum() if batch.weight is None else torch.dot(each, batch.weight.to(each.dtype)), counts[name])
-            for name, each in losses.items()
+            for share, outputs in outputs_by_weight(model(*batch.inputs))
+            for name, each in self._losses(wide(outputs), batch).items()
         ))
+
+    def output_gradient(self, outputs: Tensor, batch: Batch) -> tuple[Part, Tensor] | None:
+        return None
+
+    def _following(self, batch: Batch, changes: Changes) -> Batch:
+        """Box and points move with their picture; where it is mirrored, points called left and right change names. An
+        object that is all but gone is no object, where the network can say so."""
+        code, box, points = self.layout.unpack(batch.target)
+        if box is not None:
+            box, visible = changes.boxes(box, tight=True)
+            if self.layout.absent:
+                code = torch.where(visible < LEAST_VISIBLE, -1, code)
+                box = torch.where((code == -1)[:, None], torch.nan, box)
+        if points is not None:
+            points = changes.points(points, self._mirror_order())
+            points = torch.where((code == -1)[:, None, None], torch.nan, points)
+        return batch._replace(target=self.layout.pack(Truth(code, box, points)))
+
+    def _mirror_order(self) -> list[int]:
+        """Which point each one becomes in a mirrored picture: "left_eye" becomes "right_eye" (row 20.03)."""
+        place = {name: number for number, name in enumerate(self.points)}
+        return [place.get(mirrored_name(name), number) for number, name in enumerate(self.points)]
 
     def _losses(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
         said, truth = self.layout.split(outputs), self.layout.unpack(batch.target)
@@ -229,3 +258,8 @@ class Localize(Supervised):
         self._names, self.points = tuple(state["names"]), tuple(state["points"])
         self.layout = Layout(**{key: tuple(value) if isinstance(value, list) else value
                                 for key, value in state["layout"].items()})
+
+
+def mirrored_name(name: str) -> str:
+    """What a point is called in the mirror: "left_eye" and "right_eye" exchange names, "nose" keeps its own."""
+    return re.sub("left|right", lambda found: {"left": "right", "right": "left"}[found.group()], name.lower())

@@ -31,9 +31,10 @@ def draw_object(picture: np.ndarray, true_box: np.ndarray | None, box: np.ndarra
     factor = max(1, -(-SIDE // max(image.size)))
     image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
     pen, width = ImageDraw.Draw(image), max(2, round(max(image.size) / 110))
-    for color, corners, places in ((TRUE, true_box, true_points), (PREDICTED, box, points)):
+    for color, corners in ((TRUE, true_box), (PREDICTED, box)):
         if corners is not None and not np.isnan(corners[0]):
             _box(pen, np.asarray(corners, float) * factor, color, width, image.size)
+    for color, places in ((TRUE, true_points), (PREDICTED, points)):
         for x, y in () if places is None else np.asarray(places, float).reshape(-1, 2) * factor:
             if not np.isnan(x):
                 pen.ellipse((x - 2 * width, y - 2 * width, x + 2 * width, y + 2 * width), outline="#000000",
