@@ -10,9 +10,11 @@ from orthogon.data.cells import cells
 
 def test_the_same_seed_gives_the_same_pictures_and_another_seed_others():
     first, again, other = cells(4, 64, 1), cells(4, 64, 1), cells(4, 64, 2)
-    assert (first[0] == again[0]).all() and (first[1] == again[1]).all()
+    assert (first[0] == again[0]).all()
+    assert (first[1] == again[1]).all()
     assert (first[1] != other[1]).any()
-    assert first[0].dtype == first[1].dtype == np.uint8 and first[0].shape == first[1].shape == (4, 64, 64)
+    assert first[0].dtype == first[1].dtype == np.uint8
+    assert first[0].shape == first[1].shape == (4, 64, 64)
     assert set(np.unique(first[1])) == {0, 1}
 
 
@@ -33,7 +35,8 @@ def test_cells_are_brighter_than_what_is_about_them_and_no_threshold_finds_them(
 
 def test_the_public_set_comes_in_parts():
     data = og.read("cells")
-    assert data.target == "mask" and data.part is not None
+    assert data.target == "mask"
+    assert data.part is not None
     assert [int((data.part == part).sum()) for part in ("train", "dev", "test")] == [240, 80, 80]
     assert data.columns["mask"].names == ("background", "cell")
     assert data.columns["image"].uniform_size == (96, 96)

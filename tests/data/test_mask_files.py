@@ -18,7 +18,8 @@ def table(tmp_path, text):
 def test_a_line_is_a_name(tmp_path):
     coding = table(tmp_path, "background\ncell wall  # thin\n\nnucleus\n")
     assert coding.names == ("background", "cell wall", "nucleus")
-    assert coding.values == {0: 0, 1: 1, 2: 2, 255: IGNORE} and not coding.colors
+    assert coding.values == {0: 0, 1: 1, 2: 2, 255: IGNORE}
+    assert not coding.colors
 
 
 def test_a_line_is_a_value_and_a_name_in_the_order_of_the_codes(tmp_path):
@@ -29,11 +30,12 @@ def test_a_line_is_a_value_and_a_name_in_the_order_of_the_codes(tmp_path):
 
 def test_a_line_is_a_color_and_a_name(tmp_path):
     coding = table(tmp_path, "0 0 0 background\n0, 0, 255 sky\n64 128 64\tanimal\n")
-    assert coding.colors and coding.names == ("background", "sky", "animal")
+    assert coding.colors
+    assert coding.names == ("background", "sky", "animal")
     assert coding.values == {0: 0, 255: 1, 64 * 65536 + 128 * 256 + 64: 2}
 
 
-@pytest.mark.parametrize("text, where", [
+@pytest.mark.parametrize(("text", "where"), [
     ("0 background\ncell\n", "line 2"), ("0 1 background\n", "line 1"), ("0 background\n1\n", "line 2"),
     ("0 background\n0 cell\n", "line 2"), ("300 sky\n", "line 1"),
 ])
@@ -48,7 +50,7 @@ def test_a_table_without_a_class_is_refused(tmp_path):
         table(tmp_path, "# nothing\n")
 
 
-@pytest.mark.parametrize("values, expected, names", [
+@pytest.mark.parametrize(("values", "expected", "names"), [
     ([0, 255], {0: 0, 255: 1}, ("background", "foreground")),
     ([0], {0: 0, 255: 1}, ("background", "foreground")),
     ([0, 1], {0: 0, 1: 1, 255: IGNORE}, ("background", "foreground")),
@@ -59,7 +61,8 @@ def test_a_table_without_a_class_is_refused(tmp_path):
 ])
 def test_without_a_table_values_are_classes(values, expected, names):
     coding = guessed_coding(values, "masks")
-    assert coding.values == expected and coding.names == names
+    assert coding.values == expected
+    assert coding.names == names
 
 
 @pytest.mark.parametrize("values", [[0, 128, 255], range(256), [0, 300]])
@@ -87,11 +90,13 @@ def test_palette_indices_greys_bits_and_grey_rgb_are_values(tmp_path):
     palette = Image.fromarray(codes)
     palette.putpalette([200, 10, 10] * 256)
     palette.save(path)
-    assert Image.open(path).mode == "P" and (read_values(path) == codes).all()
+    assert Image.open(path).mode == "P"
+    assert (read_values(path) == codes).all()
     Image.fromarray(codes).save(path)
     assert (read_values(path) == codes).all()
     Image.fromarray(codes == 1).save(path)
-    assert Image.open(path).mode == "1" and (read_values(path) == (codes == 1)).all()
+    assert Image.open(path).mode == "1"
+    assert (read_values(path) == (codes == 1)).all()
     Image.fromarray(np.stack([codes] * 3, axis=-1)).save(path)
     assert (read_values(path) == codes).all()
     Image.fromarray(codes.astype(np.uint16) * 300).save(path)

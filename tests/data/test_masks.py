@@ -43,7 +43,8 @@ def test_other_shapes_and_types_are_no_masks(masks):
 def test_rows_are_taken_with_their_counts_and_digests():
     column = MaskColumn.from_array(np.concatenate([STEPS, STEPS[:, ::-1], STEPS]))
     some = column.take(np.array([2, 1]))
-    assert (some.cell(1) == STEPS[0, ::-1]).all() and some.counts.tolist() == [[10, 4, 9]] * 2
+    assert (some.cell(1) == STEPS[0, ::-1]).all()
+    assert some.counts.tolist() == [[10, 4, 9]] * 2
     assert column.digests()[0] == column.digests()[2] != column.digests()[1]
     assert some.digests().tolist() == column.digests()[[2, 1]].tolist()
 
@@ -62,7 +63,8 @@ def test_halved_each_pixel_is_the_nearest_one():
 def test_a_letterbox_ignores_its_bars_and_a_crop_cuts_the_middle():
     column = MaskColumn.from_array(STEPS)
     boxed = column.at((6, 6), "letterbox")[0]
-    assert (boxed[1:5] == STEPS[0]).all() and (boxed[[0, 5]] == IGNORE).all()
+    assert (boxed[1:5] == STEPS[0]).all()
+    assert (boxed[[0, 5]] == IGNORE).all()
     assert (column.at((4, 4), "crop")[0] == STEPS[0][:, 1:5]).all()
 
 
@@ -91,7 +93,8 @@ def files(tmp_path):
 def test_files_give_what_the_array_gives_also_the_second_time(files):
     masks = np.stack([np.roll(STEPS[0], row, axis=1) for row in range(3)])
     array, column = MaskColumn.from_array(masks), MaskColumn.from_files(files, np.tile([4, 6], (3, 1)))
-    assert column.names == array.names and (column.counts == array.counts).all()
+    assert column.names == array.names
+    assert (column.counts == array.counts).all()
     for _ in range(2):
         assert (column.at((3, 5), "letterbox") == array.at((3, 5), "letterbox")).all()
     assert (column.at((4, 6)) == masks).all()
@@ -106,14 +109,16 @@ def test_a_changed_file_is_decoded_again(files):
     Image.fromarray(np.full((4, 6), 2, np.uint8)).save(files[1])
     after = MaskColumn.from_files(files, sizes)
     assert after.counts[1].tolist() == [0, 0, 24]
-    assert (after.at((3, 5))[1] == 2).all() and (after.at((3, 5))[0] == before.at((3, 5))[0]).all()
+    assert (after.at((3, 5))[1] == 2).all()
+    assert (after.at((3, 5))[0] == before.at((3, 5))[0]).all()
 
 
 def test_a_predicted_mask_is_a_png_with_its_codes(tmp_path):
     mask = Mask.of(STEPS[0], ("a", "b", "c"))
     assert (mask.codes == STEPS[0]).all()
     picture = Image.open(mask.save(tmp_path / "sub" / "mask.png"))
-    assert picture.mode == "P" and (np.asarray(picture) == STEPS[0]).all()
+    assert picture.mode == "P"
+    assert (np.asarray(picture) == STEPS[0]).all()
     assert repr(mask) == "Mask(4×6, a, b, c)"
 
 

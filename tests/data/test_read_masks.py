@@ -20,17 +20,22 @@ def write(folder, rows, pictures="images", masks="masks", ending="", scale=255):
         Image.fromarray(MASKS[row] * np.uint8(scale)).save(folder / masks / f"c{row}{ending}.png")
 
 
-@pytest.mark.parametrize("pictures, masks, ending", [
+@pytest.mark.parametrize(("pictures", "masks", "ending"), [
     ("images", "masks", ""), ("imgs", "labels", "_mask"), ("JPEGImages", "SegmentationClass", "-gt"),
     ("image", "annotations", "_L"),
 ])
 def test_pictures_are_matched_with_masks_by_name(tmp_path, pictures, masks, ending):
     write(tmp_path, range(6), pictures, masks, ending)
     data = og.read(tmp_path)
-    assert data.target == "mask" and list(data.columns) == ["image", "mask"] and len(data) == 6
-    assert data.ids[0] == f"{pictures}/c0.png" and data.part is None and not data.findings
+    assert data.target == "mask"
+    assert list(data.columns) == ["image", "mask"]
+    assert len(data) == 6
+    assert data.ids[0] == f"{pictures}/c0.png"
+    assert data.part is None
+    assert not data.findings
     column = data.columns["mask"]
-    assert isinstance(column, MaskColumn) and column.names == ("background", "foreground")
+    assert isinstance(column, MaskColumn)
+    assert column.names == ("background", "foreground")
     assert (column.at((24, 24)) == MASKS).all()
 
 
@@ -41,7 +46,8 @@ def test_parts_may_stand_outside_or_inside(tmp_path):
     write(tmp_path / "inside", [3], "images/val", "masks/val")
     for name in ("outside", "inside"):
         data = og.read(tmp_path / name)
-        assert data.part is not None and data.part.tolist() == ["train"] * 3 + ["dev"]
+        assert data.part is not None
+        assert data.part.tolist() == ["train"] * 3 + ["dev"]
         assert (data.columns["mask"].at((24, 24)) == MASKS[:4]).all()
 
 
@@ -57,7 +63,8 @@ def test_a_table_names_the_classes_and_colors_are_read_by_it(tmp_path):
         og.read(tmp_path)
     (tmp_path / "masks" / "labels.txt").write_text("9 9 9 background\n0 0 255 cell\n")
     column = og.read(tmp_path).columns["mask"]
-    assert column.names == ("background", "cell") and (column.at((24, 24)) == MASKS[:3]).all()
+    assert column.names == ("background", "cell")
+    assert (column.at((24, 24)) == MASKS[:3]).all()
 
 
 def test_a_value_that_stands_for_no_class_is_named_with_its_file(tmp_path):
@@ -91,7 +98,8 @@ def test_a_mask_of_another_size_is_refused_with_both_sizes_or_left_out(tmp_path)
     with pytest.raises(DataError, match=r"masks/c1\.png: the mask is 20×24, its picture 24×24"):
         og.read(tmp_path)
     data = og.read(tmp_path, skip_bad=True)
-    assert data.ids.tolist() == ["images/c0.png", "images/c2.png"] and data.findings[0].kind == "mask-size"
+    assert data.ids.tolist() == ["images/c0.png", "images/c2.png"]
+    assert data.findings[0].kind == "mask-size"
     assert any(finding.kind == "mask-size" for finding in og.check(tmp_path).findings)
 
 
@@ -113,10 +121,12 @@ def test_class_folders_named_like_others_are_still_classes(tmp_path):
 
 def test_arrays_of_pictures_and_masks_are_read():
     data = og.read((PICTURES, MASKS))
-    assert data.target == "mask" and (data.columns["mask"].cell(2) == MASKS[2]).all()
+    assert data.target == "mask"
+    assert (data.columns["mask"].cell(2) == MASKS[2]).all()
     assert data.columns["image"].kind == "image"
     by_name = og.read({"image": PICTURES, "masks": MASKS})
-    assert by_name.target == "masks" and by_name.columns["masks"].kind == "mask"
+    assert by_name.target == "masks"
+    assert by_name.columns["masks"].kind == "mask"
 
 
 def test_arrays_of_unequal_sizes_are_refused():
@@ -127,7 +137,8 @@ def test_arrays_of_unequal_sizes_are_refused():
 def test_a_data_set_with_masks_shows_itself():
     data = og.read((PICTURES, MASKS))
     text = str(og.show(data))
-    assert "24×24, grey" in text and "background" in text
+    assert "24×24, grey" in text
+    assert "background" in text
     assert og.show(data).captions()[0].startswith("background ")
     large = og.read((np.zeros((2, 100, 120), np.uint8), np.zeros((2, 100, 120), np.uint8)))
     assert "seen at" not in str(og.show(large))

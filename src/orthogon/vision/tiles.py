@@ -13,8 +13,8 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 STRIDE = 32  # tiles begin at multiples of it, so that pooling halves them where it halves the whole
-TILE, MARGIN = 512, 96
-"""Side of a tile, and what of it on each side is only looked at: a U-Net of four halvings reaches 92 pixels far."""
+TILE, MARGIN = 768, 128
+"""Side of a tile, and what of it on each side is only looked at: a U-Net of four halvings reaches 107 pixels far."""
 
 
 class Span(NamedTuple):
