@@ -19,15 +19,19 @@ import explicit
 import fashion
 import health
 import machine_rate
+import networks
 import norms
 import optimizers
 import overhead
+import pictures
 import start
 from harness import HERE, Record, Settings, arguments, disturbed, machine, say, settings_of, table
 
 SUITES: dict[str, tuple[str, ModuleType]] = {
     "overhead": ("Overhead of a step", overhead),
     "fashion": ("Fashion-MNIST, the same convnet", fashion),
+    "networks": ("ResNet-18 and MobileNet-V2", networks),
+    "pictures": ("From files to batches", pictures),
     "machine": ("How near to the machine's rate", machine_rate),
     "start": ("Starting", start),
     "explicit": ("Gradients written out", explicit),

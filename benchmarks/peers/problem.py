@@ -16,13 +16,16 @@ from typing import Any
 import numpy as np
 
 FEATURES, HIDDEN, CLASSES = 784, 128, 10
+SIDES = {"resnet18": 32, "mobilenet_v2": 96}
+"""Pixels a side of the suites of generated pictures."""
 
 
 @dataclass(frozen=True)
 class Problem:
     """One training job. The first epoch warms up, off the clock; the others are timed.
 
-    suite:   "overhead" (generated rows, a 784-128-10 network) or "fashion" (Fashion-MNIST, the convnet).
+    suite:   "overhead" (generated rows, a 784-128-10 network), "fashion" (Fashion-MNIST, the convnet), "resnet18" or
+             "mobilenet_v2" (generated pictures in colour, of 32 or 96 pixels, 10 classes).
     variant: which way of the framework, as its script says.
     rows:    how many rows to train on; 0 = all.
     schedule: "constant", or "cosine" from lr to zero over all steps.
@@ -70,9 +73,16 @@ def generated(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return x, (x @ random.standard_normal((FEATURES, CLASSES), dtype=np.float32)).argmax(1)
 
 
+def generated_pictures(rows: int, side: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Uint8 rows × 3 × side × side, and int64 labels; noise, since only time is looked at."""
+    random = np.random.default_rng(seed)
+    pictures = random.integers(0, 256, (rows, 3, side, side), dtype=np.uint8)
+    return pictures, random.integers(0, CLASSES, rows)
+
+
 def fashion(folder: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Train pictures, labels, test pictures, labels: float32 n×1×28×28 standardised by the train pixels, int64."""
-    train, test = _idx(folder, "train-images-idx3"), _idx(folder, "t10k-images-idx3")
+    train, test = (_idx(folder, f"{part}-images-idx3")[:, None] for part in ("train", "t10k"))
     mean, std = float(train.mean()), float(train.std())
     x_train, x_test = (_standardised(pixels, mean, std) for pixels in (train, test))
     y_train, y_test = (_idx(folder, f"{part}-labels-idx1").astype(np.int64) for part in ("train", "t10k"))
@@ -83,6 +93,9 @@ def training_rows(given: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray | 
     """x, y to train on, and the test x where it is asked for."""
     if given.suite == "overhead":
         return *generated(given.rows, given.seed), None
+    if given.suite in SIDES:
+        x, y = generated_pictures(given.rows, SIDES[given.suite], given.seed)
+        return _standardised(x, float(x.mean()), float(x.std())), y, None
     x, y, x_test, _ = fashion(given.folder)
     rows = given.rows or len(x)
     return x[:rows], y[:rows], x_test if given.test else None
@@ -125,7 +138,7 @@ def _idx(folder: str, name: str) -> np.ndarray:
 
 
 def _standardised(pixels: np.ndarray, mean: float, std: float) -> np.ndarray:
-    scaled = pixels.astype(np.float32)[:, None]
+    scaled = pixels.astype(np.float32)
     scaled -= mean
     scaled /= std
     return scaled

@@ -40,6 +40,36 @@ def convnet() -> keras.Model:
     return keras.Model(picture, layers.Dense(CLASSES, kernel_initializer=small)(layers.GlobalAveragePooling2D()(x)))
 
 
+def residual(x: object, channels: int, stride: int) -> object:
+    """As `torch_networks.Residual`."""
+    y = layers.Conv2D(channels, 3, stride, padding="same", use_bias=False)(x)
+    y = layers.ReLU()(layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(y))
+    y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(y)
+    y = layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(y)
+    if stride > 1:
+        x = layers.Conv2D(channels, 1, stride, use_bias=False)(x)
+        x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+    return layers.ReLU()(layers.Add()([x, y]))
+
+
+def resnet18() -> keras.Model:
+    """As `torch_networks.ResNet18`."""
+    picture = keras.Input((32, 32, 3))
+    x = layers.Conv2D(64, 3, padding="same", use_bias=False)(picture)
+    x = layers.ReLU()(layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x))
+    for k, channels in enumerate((64, 128, 256, 512)):
+        x = residual(residual(x, channels, 1 + (k > 0)), channels, 1)
+    return keras.Model(picture, layers.Dense(CLASSES)(layers.GlobalAveragePooling2D()(x)))
+
+
+def mobilenet_v2() -> keras.Model:
+    """Keras's own, which gives probabilities unless told otherwise."""
+    return keras.applications.MobileNetV2((96, 96, 3), weights=None, classes=CLASSES, classifier_activation=None)
+
+
+NETWORKS = {"overhead": mlp, "fashion": convnet, "resnet18": resnet18, "mobilenet_v2": mobilenet_v2}
+
+
 def rate(given: Problem, rows: int) -> object:
     if given.schedule == "constant":
         return given.lr
@@ -58,9 +88,9 @@ class Ticks(keras.callbacks.Callback):
 def main() -> None:
     keras.utils.set_random_seed(given.seed)
     x, y, x_test = training_rows(given)
-    if given.suite == "fashion":
+    if given.suite != "overhead":
         x = x.transpose(0, 2, 3, 1)
-    model = mlp() if given.suite == "overhead" else convnet()
+    model = NETWORKS[given.suite]()
     model.compile(optimizer=keras.optimizers.Adam(rate(given, len(x))),
                   loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     clock = Clock()

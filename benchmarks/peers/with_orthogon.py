@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from problem import HIDDEN, Clock, Problem, generated, problem, report
+from problem import HIDDEN, SIDES, Clock, Problem, generated, generated_pictures, problem, report
 
 from orthogon.data.dataset import Dataset
 from orthogon.data.read import read
@@ -42,7 +42,7 @@ def recipe(given: Problem) -> Recipe:
     if given.suite == "overhead":
         values |= {"model.name": "mlp", "model.options": {"hidden": [HIDDEN]}}
     else:
-        values |= {"model.name": "convnet"}
+        values |= {"model.name": given.suite if given.suite in SIDES else "convnet"}
     if given.variant == "fp32":
         values["train.precision"] = "fp32"
     return Recipe().with_values(values)
@@ -52,6 +52,8 @@ def examples(given: Problem) -> tuple[Dataset, np.ndarray]:
     """The data and the rows to train on."""
     if given.suite == "overhead":
         return read(generated(given.rows, given.seed)), np.arange(given.rows)
+    if given.suite in SIDES:
+        return read(generated_pictures(given.rows, SIDES[given.suite], given.seed)), np.arange(given.rows)
     data = read(given.folder)
     train = np.flatnonzero(data.part == "train")
     return data, train[: given.rows or len(train)]

@@ -34,7 +34,7 @@ def main() -> None:
     given = problem()
     x, y, x_test = training_rows(given)
     tuned = given.variant == "tuned"
-    pictures = given.suite == "fashion"
+    pictures = given.suite != "overhead"
     if given.variant == "single" or (tuned and not pictures):
         torch.set_num_threads(1)
     model = network(given)
