@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from orthogon.verbs.calibrate import calibrate
     from orthogon.verbs.check import check
     from orthogon.verbs.compare import compare
+    from orthogon.verbs.convert import convert
     from orthogon.verbs.diagnose import diagnose
     from orthogon.verbs.estimators import Classifier, Regressor
     from orthogon.verbs.evaluate import evaluate
@@ -43,17 +44,22 @@ if TYPE_CHECKING:
     from orthogon.verbs.read_predictions import read_predictions
     from orthogon.verbs.report import report
     from orthogon.verbs.show import show
+    from orthogon.verbs.show_augment import show_augment
     from orthogon.verbs.summary import summary
     from orthogon.verbs.train import train
+    from orthogon.verbs.verify import verify
 
 __version__ = "0.1.0"
 
 _FACE = {
     "read": "orthogon.data.read:read",
     "show": "orthogon.verbs.show:show",
+    "show_augment": "orthogon.verbs.show_augment:show_augment",
     "check": "orthogon.verbs.check:check",
     "list": "orthogon.verbs.listing:list_names",
     "get": "orthogon.verbs.get:get",
+    "verify": "orthogon.verbs.verify:verify",
+    "convert": "orthogon.verbs.convert:convert",
     "preflight": "orthogon.verbs.preflight:preflight",
     "probe": "orthogon.verbs.probe:probe",
     "find_rate": "orthogon.verbs.find_rate:find_rate",
@@ -83,9 +89,10 @@ _FACE = {
 _ALSO_PACKAGES = ("train", "report")  # a verb and a folder of the same name
 
 __all__ = [
-    "Classifier", "Dataset", "Estimate", "Recipe", "Regressor", "Run", "calibrate", "check", "compare", "diagnose",
-    "evaluate", "find_rate", "get", "gradient_check", "human", "labels", "learning_curve", "load", "mismatch",
-    "mistakes", "predict", "preflight", "probe", "read", "read_predictions", "report", "show", "summary", "train",
+    "Classifier", "Dataset", "Estimate", "Recipe", "Regressor", "Run", "calibrate", "check", "compare", "convert",
+    "diagnose", "evaluate", "find_rate", "get", "gradient_check", "human", "labels", "learning_curve", "load",
+    "mismatch", "mistakes", "predict", "preflight", "probe", "read", "read_predictions", "report", "show",
+    "show_augment", "summary", "train", "verify",
 ]
 
 

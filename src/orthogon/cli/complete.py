@@ -35,6 +35,15 @@ def recipes(incomplete: str) -> Choices:
     return [pair for pair in names().items() if pair[0].startswith(incomplete)] + _paths(incomplete)
 
 
+def gettable(incomplete: str) -> Choices:
+    """Public data sets, and weights with their model."""
+    from orthogon.verbs.listing import rows
+
+    names = [(row["name"], row["line"]) for row in rows("data")]
+    names += [(row["name"], f"{row['MB']} MB, {row['licence']}") for row in rows("weights")]
+    return [pair for pair in names if pair[0].startswith(incomplete)]
+
+
 def weights(incomplete: str) -> Choices:
     """Published names, short and with the model; runs; files."""
     from orthogon.train.published import PUBLISHED

@@ -11,6 +11,7 @@ from typer import Argument, Option
 from orthogon.cli import complete
 from orthogon.cli.shell import FOUND_ERRORS, Debug, Json, Root, emit, page, quiet_stdout
 from orthogon.cli.train import data_options
+from orthogon.errors import DataError
 
 Data = Annotated[
     str,
@@ -31,29 +32,63 @@ Group = Annotated[
 
 
 def show(
-    data: Data,
+    data: Annotated[
+        str,
+        Argument(
+            metavar="DATA|augment", autocompletion=complete.data,
+            help="A folder of pictures, a table, or a public name; or the word augment: what augmentation makes of "
+            "pictures.",
+        ),
+    ],
+    of: Annotated[
+        str | None,
+        Argument(metavar="[RUN|RECIPE|DATA]", show_default=False,
+                 help="After augment: whose pictures; left out: the bundled digits."),
+    ] = None,
+    augment: Annotated[
+        str | None,
+        Option(metavar="WAYS", help="What these ways make of the pictures, e.g. flip,rotate,color; or all."),
+    ] = None,
+    strength: Annotated[float | None, Option(min=0, max=3, help="How strongly, with --augment; 1 is usual.")] = None,
     save: Annotated[
         Path | None, Option(metavar="FILE", help="Write it to this .png, .html or .txt file.")
     ] = None,
     open_: Annotated[bool, Option("--open", help="Open the contact sheet.")] = False,
-    count: Annotated[int, Option(metavar="N", min=1, max=1000, help="How many examples.")] = 24,
+    count: Annotated[
+        int | None, Option(metavar="N", min=1, max=1000, help="How many examples: 24, of augmentation 6.")
+    ] = None,
     target: Target = None,
     no_header: NoHeader = False,
     columns: Columns = None,
     type_: Type = None,
+    out: Root = "runs",
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """See examples as the network will: a contact sheet or a table."""
-    with quiet_stdout(json):
-        from orthogon.verbs.show import default_file, document
-        from orthogon.verbs.show import show as verb
+    """See examples as the network will: a contact sheet or a table; or, with augment, what augmentation makes of them.
 
-        options = data_options(columns=columns, no_header=no_header, types=type_)
-        shown = verb(data, count, target=target, save=save, options=options)
-        saved = save or (None if json else default_file(shown))
+    orthogon show photos/ · orthogon show photos/ --augment flip,rotate · orthogon show augment last
+    """
+    options = data_options(columns=columns, no_header=no_header, types=type_)
+    with quiet_stdout(json):
+        if data == "augment" or augment is not None or strength is not None:
+            from orthogon.verbs.show_augment import document, show_augment
+
+            ways = None if augment in (None, "all") else [way.strip() for way in augment.split(",")]
+            shown = show_augment(of if data == "augment" else data, ways, strength, count=count or 6, target=target,
+                                 options=options, save=save, root=out)
+            saved = save or (None if json else shown.default_file())
+        else:
+            from orthogon.verbs.show import default_file, document
+            from orthogon.verbs.show import show as verb
+
+            if of is not None:
+                raise DataError(f"{of!r} is one argument too many", remedy=f"orthogon show {data}, or: orthogon show "
+                                f"augment {of}")
+            shown = verb(data, count or 24, target=target, save=save, options=options)
+            saved = save or (None if json else default_file(shown))
     if json:
-        emit(document(shown, saved))
+        emit(document(shown, saved))  # pyright: ignore[reportArgumentType]
     else:
         page(f"{shown}\n\ncontact sheet  {saved}" if saved else str(shown))
     if open_ and saved:
@@ -94,11 +129,11 @@ def list_(
     what: Annotated[
         str,
         Argument(
-            metavar="models|tasks|data|runs|optimizers|schedules|knobs|metrics|recipes",
+            metavar="models|tasks|data|weights|runs|optimizers|schedules|knobs|metrics|recipes",
             show_default=False,
             help="Of what.",
             autocompletion=complete.one_of(
-                "models", "tasks", "data", "runs", "optimizers", "schedules", "knobs", "metrics", "recipes"
+                "models", "tasks", "data", "weights", "runs", "optimizers", "schedules", "knobs", "metrics", "recipes"
             ),
         ),
     ] = "models",
@@ -124,12 +159,19 @@ def list_(
 
 def get(
     name: Annotated[
-        str, Argument(help="A public data set (`orthogon list data`).", autocompletion=complete.data)
+        str,
+        Argument(
+            help="A public data set (`orthogon list data`), or weights as MODEL/NAME (`orthogon list weights`).",
+            autocompletion=complete.gettable,
+        ),
     ],
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Fetch a named public data set, verify it, and say where it lies."""
+    """Fetch a public data set or published weights, verify them, and say where they lie.
+
+    For example: orthogon get trashnet, orthogon get resnet18/imagenet
+    """
     with quiet_stdout(json):
         from orthogon.verbs.get import get as verb
 

@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from orthogon.cli import before, compare, human, inside, labels, learning_curve, look, mistakes, probe, results, train
+from orthogon.cli import (
+    before,
+    compare,
+    human,
+    inside,
+    labels,
+    learning_curve,
+    look,
+    mistakes,
+    probe,
+    results,
+    train,
+    weights,
+)
 from orthogon.cli import next as next_
 from orthogon.cli.shell import Debug, RecipeCommand, Verbs
 
@@ -29,6 +42,8 @@ app.command(rich_help_panel=LOOK)(look.show)
 app.command(rich_help_panel=LOOK)(look.check)
 app.command("list", rich_help_panel=LOOK)(look.list_)
 app.command(rich_help_panel=LOOK)(look.get)
+app.command(rich_help_panel=LOOK)(weights.verify)
+app.command(rich_help_panel=LOOK)(weights.convert)
 app.command(rich_help_panel=TRAIN, cls=RecipeCommand)(before.preflight)
 app.command("find-rate", rich_help_panel=TRAIN, cls=RecipeCommand)(before.find_rate)
 app.command(rich_help_panel=TRAIN, cls=RecipeCommand)(train.train)
@@ -36,6 +51,7 @@ app.command(rich_help_panel=TRAIN)(look.summary)
 app.command(rich_help_panel=SEE)(results.evaluate)
 app.command(rich_help_panel=SEE)(results.report)
 app.command(rich_help_panel=SEE)(inside.inside)
+app.command(rich_help_panel=SEE)(inside.ensemble)
 app.command(rich_help_panel=SEE)(results.predict)
 app.command("read-predictions", rich_help_panel=SEE)(compare.read_predictions)
 app.command(rich_help_panel=NEXT)(next_.diagnose)

@@ -118,7 +118,7 @@ def _mismatch(weights: Weights, given: Mapping[str, Tensor], own: Mapping[str, T
               differing: Sequence[str]) -> RecipeError:
     told = [_told(name, given, own) for name in dict.fromkeys(differing)]
     more = f"; and {len(told) - 3} more" if len(told) > 3 else ""
-    likely = _likely(given)
+    likely = likely_model(given)
     remedy = f"They look like those of {likely}: --model {likely}." if likely else \
         "No model of `orthogon list models` has tensors by these names."
     return RecipeError(f"these weights are not of this model: {'; '.join(told[:3])}{more}", where=weights.title,
@@ -137,7 +137,7 @@ def _times(tensor: Tensor) -> str:
     return "×".join(map(str, tensor.shape)) or "(a number)"
 
 
-def _likely(given: Mapping[str, Tensor]) -> str | None:
+def likely_model(given: Mapping[str, Tensor]) -> str | None:
     """The model for pictures whose tensors have these names and, but for the last layer, these shapes."""
     names = {name: tuple(value.shape) for name, value in given.items() if not name.endswith(_COUNTER)}
     best, most = None, 0.0
@@ -153,7 +153,7 @@ def _likely(given: Mapping[str, Tensor]) -> str | None:
 def _candidates() -> Iterable[_Names]:
     """The models for pictures as they are published, built without memory for their tensors."""
     for entry in registry.models:
-        if entry.kinds != ("image",):
+        if not entry.published:
             continue
         *shape, outputs = entry.published
         spec = ModelSpec((InputSpec("image", tuple(shape)),), outputs)

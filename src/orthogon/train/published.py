@@ -166,7 +166,7 @@ PUBLISHED: tuple[Published, ...] = (
     _torchvision("googlenet", "googlenet-1378be20", 49.731, "C. Szegedy et al., Going Deeper with Convolutions, "
                  "arXiv:1409.4842", preprocessing=Preprocessing(224, _HALF, _HALF)),
     _torchvision("inception_v3", "inception_v3_google-0cc3c7bd", 103.903, "C. Szegedy et al., Rethinking the Inception "
-                 "Architecture, arXiv:1512.00567", preprocessing=_INCEPTION),
+                 "Architecture, arXiv:1512.00567", preprocessing=_INCEPTION, options={}),
     _torchvision("densenet121", "densenet121-a639ec97", 30.845, _DENSENET),
     _torchvision("densenet169", "densenet169-b2777c0a", 54.708, _DENSENET),
     Published(

@@ -33,6 +33,7 @@ class Weights:
     name:      as a recipe names them. path: of the file; None where a published one is not here yet.
     sha256:    of the file, whole or (of published ones) its first digits. reader: as `Published.reader`.
     model, options: the network that they fit; None where nothing says it. classes: of its outputs, in order.
+    origin:    of a file of ours, what it was made of.
     """
 
     name: str
@@ -45,16 +46,18 @@ class Weights:
     reader: str = ""
     licence: str = ""
     published: Published | None = None
+    origin: str = ""
 
     @property
     def title(self) -> str:
-        return self.published.title if self.published else self.name
+        return self.published.title if self.published else self.origin or self.name
 
     def note(self) -> str:
         """What a .safetensors file of ours says of itself, as JSON."""
         pictures = self.preprocessing
         return json.dumps({
-            "title": self.title, "model": self.model, "options": dict(self.options), "classes": list(self.classes),
+            "title": Path(self.name).name if self.title == self.name else self.title, "model": self.model,
+            "options": dict(self.options), "classes": list(self.classes),
             "preprocessing": None if pictures is None else vars(pictures), "licence": self.licence,
         }, ensure_ascii=False)
 
@@ -75,7 +78,7 @@ def find(name: str, model: str | None = None, options: Mapping[str, Any] | None 
     fitting = [each for each in PUBLISHED if each.model == model and short in (each.name, each.trained_on)]
     if fitting:
         return of_published(_chosen(fitting, model, options or {}))
-    if Path(name).suffix in SUFFIXES:
+    if Path(name).is_file() or Path(name).suffix in SUFFIXES:
         return of_file(Path(name))
     try:
         return of_run(Run.open(name))
@@ -137,7 +140,7 @@ def of_file(path: Path) -> Weights:
         str(path), path, digest, said.get("model"), said.get("options", {}), tuple(said.get("classes", ())),
         None if pictures is None else Preprocessing(pictures["size"], tuple(pictures["mean"]), tuple(pictures["std"]),
                                                     pictures["fit"]),
-        licence=said.get("licence", ""),
+        licence=said.get("licence", ""), origin=said.get("title", ""),
     )
 
 

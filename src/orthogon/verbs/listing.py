@@ -66,7 +66,7 @@ PROBLEMS = {
 }
 """What knobs are turned for, in the order in which problems are solved; a test holds it against the recipe's own."""
 
-ASIDE = ("path", "bytes", "address", "citation")
+ASIDE = ("path", "bytes", "address", "citation", "sha256")
 """In `to_dict`, but not in the table."""
 
 
@@ -141,7 +141,7 @@ def _coupled(problem: str) -> str:
 
 
 def list_names(what: str = "models", *, root: str | Path = "runs", problem: str | None = None) -> Listing:
-    """What there is of "models", "tasks", "data", "runs", "optimizers", "schedules", "knobs", "metrics" or
+    """What there is of "models", "tasks", "data", "weights", "runs", "optimizers", "schedules", "knobs", "metrics" or
     "recipes".
 
     root: the folder of the runs. problem: of knobs only, those that are turned for it ("dev fit").
@@ -188,6 +188,19 @@ def _data_rows() -> list[dict[str, Any]]:
         {"name": each.name, "line": each.title, "licence": each.licence, "address": each.address,
          "bytes": sum(file.bytes for file in each.files), "citation": each.citation}
         for each in public.list_public()
+    ]
+
+
+def _weights_rows() -> list[dict[str, Any]]:
+    """Published weights; `--weights` takes their names, and "imagenet" for the first of a model that is here."""
+    from orthogon.train.published import PUBLISHED
+    from orthogon.train.weights import location
+
+    return [
+        {"name": each.title, "classes": len(each.classes), "pixels": each.preprocessing.size,
+         "MB": f"{each.megabytes * 1.048576:.1f}", "licence": each.licence, "here": location(each) is not None,
+         "sha256": each.sha256, "address": each.address, "citation": each.citation}
+        for each in PUBLISHED
     ]
 
 
@@ -303,5 +316,5 @@ def _cell(value: Any) -> str:
 _SORTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "models": _registered(registry.models), "tasks": _registered(registry.tasks),
     "optimizers": _registered(registry.optimizers), "schedules": _registered(registry.schedules),
-    "data": _data_rows, "knobs": _knob_rows, "metrics": _metric_rows, "recipes": _recipe_rows,
+    "data": _data_rows, "weights": _weights_rows, "knobs": _knob_rows, "metrics": _metric_rows, "recipes": _recipe_rows,
 }
