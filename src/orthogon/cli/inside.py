@@ -46,6 +46,35 @@ def inside(
     emit(found.to_dict()) if json else page(str(found))
 
 
+def ensemble(
+    runs: Annotated[
+        list[str],
+        Argument(
+            metavar="RUN...",
+            help="Runs on the same data with the same split; the first is what they are compared with.",
+            autocompletion=complete.runs,
+        ),
+    ],
+    views: Annotated[
+        str | None,
+        Option(
+            metavar="VIEWS",
+            help="Look at each picture several times: flip, 5-crop, 10-crop or scales.",
+            autocompletion=complete.one_of("flip", "5-crop", "10-crop", "scales"),
+        ),
+    ] = None,
+    out: Root = "runs",
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Average the probabilities of several runs, or of several views of each picture: what it gains, what it costs."""
+    with quiet_stdout(json):
+        from orthogon.verbs.ensemble import ensemble as verb
+
+        found = verb(*runs, views=views, root=out)
+    emit(found.to_dict()) if json else page(str(found))
+
+
 def _numbers(text: str | None) -> list[int] | None:
     try:
         return None if text is None else [int(each) for each in text.split(",")]

@@ -7,7 +7,19 @@ from pathlib import Path
 
 from orthogon.draw.page import Page
 from orthogon.files import write_atomically
-from orthogon.report import cards, details, gallery, health, inquiries, inside, scores, verdict, work
+from orthogon.report import (
+    augmentation,
+    cards,
+    details,
+    ensemble,
+    gallery,
+    health,
+    inquiries,
+    inside,
+    scores,
+    verdict,
+    work,
+)
 from orthogon.report.numbers import of_view
 from orthogon.report.view import View
 from orthogon.report.words import sentence
@@ -17,9 +29,9 @@ Section = Callable[[Page, View], None]
 
 SECTIONS: tuple[Section, ...] = (
     verdict.verdict, verdict.ladder, inquiries.overfitting, work.work, inquiries.targets, scores.metrics,
-    scores.training, inquiries.learning_curve, health.health, details.classes, gallery.examples, inside.inside,
-    inquiries.mistakes, inquiries.labels, details.trust, inquiries.calibration, inquiries.mismatch, cards.data,
-    cards.speed, cards.recipe, cards.limits,
+    ensemble.ensemble, scores.training, inquiries.learning_curve, health.health, augmentation.augmentation,
+    details.classes, gallery.examples, inside.inside, inquiries.mistakes, inquiries.labels, details.trust,
+    inquiries.calibration, inquiries.mismatch, cards.data, cards.speed, cards.recipe, cards.limits,
 )
 """In the order of the page. Each adds itself, or nothing where the run does not hold what it tells."""
 
