@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from orthogon.data.augment import Augmentation
+from orthogon.data.augment import Augmentation, Way
 from orthogon.data.changes import Changes
 from orthogon.data.dataset import Dataset
 from orthogon.data.encode import Encoder, ImageEncoder, check_columns, encoder_from_state, fit_encoders
@@ -66,14 +67,18 @@ class Inputs:
         targets = self.settings.target or []
         return [name for name in apart if name] + ([targets] if isinstance(targets, str) else list(targets))
 
-    def changes(self, count: int, draw: Draw | None) -> tuple[Changes | None, ...]:
+    def changes(self, count: int, draw: Draw | None, ways: tuple[Way, ...] | None = None) -> tuple[Changes | None, ...]:
         """How each input of a batch of so many rows is to be changed; empty without a draw (that is not training) and
-        without augmentation. Columns of pictures of one size are changed alike."""
+        without augmentation. Columns of pictures of one size are changed alike.
+
+        ways: only these of those that are chosen.
+        """
         if draw is None or not self.augment:
             return ()
+        chosen = [augment and (augment if ways is None else replace(augment, ways=ways)) for *_, augment in self._pipes]
         return tuple(
             None if augment is None else augment.draw(count, *stored.shape[-2:], draw.generator("augment"))
-            for stored, _, augment in self._pipes
+            for (stored, *_), augment in zip(self._pipes, chosen)
         )
 
     def gather(self, rows: Tensor, changes: Sequence[Changes | None] = ()) -> tuple[Tensor, ...]:

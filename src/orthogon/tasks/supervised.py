@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import add
 from typing import Any, ClassVar
@@ -157,7 +157,10 @@ class Supervised(Task):
     def batch(self, rows: Tensor, draw: Draw | None = None) -> Batch:
         if not self._on_cpu:
             rows = rows.to(self.inputs.device, non_blocking=True)
-        changes = self.inputs.changes(len(rows), draw)
+        return self.changed(rows, self.inputs.changes(len(rows), draw))
+
+    def changed(self, rows: Tensor, changes: Sequence[Changes | None] = ()) -> Batch:
+        """The batch of those rows, which lie on the device, each input changed as `Inputs.changes` drew it."""
         inputs = self.inputs.gather(rows, changes)
         target = None if self._target is None else self._target.index_select(0, rows)
         weight = None if self._loss_weight is None else self._loss_weight.index_select(0, rows)

@@ -210,6 +210,10 @@ class Task(ABC):
         """The names behind class codes; empty where the target is a number."""
         return ()
 
+    def marked(self, batch: Batch, pictures: list[np.ndarray]) -> list[np.ndarray]:
+        """The pictures of a batch, H×W×C uint8, with its targets drawn in where these lie on them."""
+        return pictures
+
     @abstractmethod
     def decode(self, results: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
         """What a person reads of predictions: one dict of plain values per example."""

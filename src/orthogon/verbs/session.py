@@ -14,6 +14,7 @@ from torch import nn
 from orthogon.data.columns import ImageColumn
 from orthogon.data.dataset import Dataset
 from orthogon.errors import Diverged, RecipeError
+from orthogon.report.augmentation import store_augmentation
 from orthogon.report.examples import store_examples
 from orthogon.report.report import write as write_report
 from orthogon.serve.bundle import write_bundle
@@ -223,6 +224,7 @@ class Session:
         if "dev" in splits or "test" in splits:
             shown = run.rows("dev" if "dev" in splits else "test")
             store_examples(run, prepared.data, shown, partial(task.drawn, fitted.model))
+        store_augmentation(run, task, prepared.data, prepared.passport.rows("train"))
         looked = inside_at_end(run, task, fitted.model, fitted.compute, prepared, fitted.seconds)
         shipped = self._refitted(prepared, fitted) if fitted.plan.recipe.train.refit else (task, fitted)
         write_bundle(run, shipped[0], shipped[1].model, prepared.data)
