@@ -195,7 +195,7 @@ _RESNET = (
 _WIDTH = Option("width", 1.0, "times the channels of every layer", 0.05, 8, scale="log")
 _MOBILENET = (
     _WIDTH,
-    Option("stem", None, _FORM),
+    _STEM,
     Option("padding", "symmetric", "symmetric, or same: as TensorFlow pads"),
     replace(_LAST_DROPOUT, default=0.2),
 )
@@ -228,7 +228,7 @@ _INCEPTION = (
     Option("transform_input", False, "from ImageNet's scale to (x − 0.5) / 0.5, for published weights"),
 )
 _GOOGLENET = (
-    Option("stem", None, _FORM), *_INCEPTION,
+    _STEM, *_INCEPTION,
     Option("paper", False, "the paper's 5×5 convolutions, in place of the 3×3 of the published weights"),
     replace(_LAST_DROPOUT, default=0.2),
 )
@@ -276,6 +276,8 @@ models = Registry(
         *family("orthogon.vision.googlenet:googlenet", {"googlenet": "GoogLeNet with its two branches"}, _GOOGLENET),
         *family("orthogon.vision.inception:inception", {"inception_v3": "Inception-v3 with its branch"},
                 (*_INCEPTION, replace(_LAST_DROPOUT, default=0.5)), (3, 299, 299, 1000)),
+        *family("orthogon.vision.xception:xception", {"xception": "Xception: separable convolutions throughout"},
+                (_STEM, _WIDTH, _LAST_DROPOUT), (3, 299, 299, 1000)),
     ),
 )
 

@@ -5,7 +5,6 @@ Szegedy et al. 2015, arXiv:1409.4842. Parameters are named as in torchvision's.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from functools import partial
 
 import torch
@@ -13,12 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from orthogon.errors import RecipeError
-from orthogon.nn.auxiliary import WithAuxiliary
 from orthogon.nn.heads import SIDE_WEIGHT
-from orthogon.nn.initializers import initialize_output
 from orthogon.nn.spec import InputSpec, ModelSpec
-from orthogon.nn.trunk import FeatureMap, PictureNetwork
-from orthogon.vision.blocks import choose_form, initialize_network, lone_picture, require_side
+from orthogon.nn.trunk import FeatureMap
+from orthogon.vision.blocks import choose_form, lone_picture, require_side
+from orthogon.vision.chain import Chain, times
 
 MODULES = {
     "inception3a": (64, (96, 128), (16, 32), 32), "inception3b": (128, (128, 192), (32, 96), 64),
@@ -46,68 +44,20 @@ class ConvNorm(nn.Module):
         return F.relu(self.bn(self.conv(x)), inplace=True)
 
 
-class Branched(PictureNetwork):
-    """Parts one after the other, `fc` on the mean of the last map, and in training branches at the side of some parts.
+class FromImageNetScale(nn.Module):
+    """Pictures normalized with ImageNet's mean and deviation -> (x − 0.5) / 0.5, the scale of the published weights."""
 
-    parts: name -> module, branches among them. maps: named after the parts whose outputs they are. sides: part -> name
-    of the branch that reads what it gives, and what its loss counts. transform_input: whether pictures normalized with
-    ImageNet's mean and deviation are brought to (x − 0.5) / 0.5 first, the scale of the published weights.
-    """
-
-    head_name = output_name = "fc"
-
-    def __init__(self, parts: Mapping[str, nn.Module], maps: tuple[FeatureMap, ...],
-                 sides: Mapping[str, tuple[str, float]], outputs: int, dropout: float, transform_input: bool) -> None:
-        super().__init__()
-        for name, part in parts.items():
-            self.add_module(name, part)
-        branches = [branch for branch, _ in sides.values()]
-        self.trunk = tuple(name for name in parts if name not in branches)
-        self.sides, self._maps, self.transform_input = dict(sides), maps, transform_input
-        self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.dropout = nn.Dropout(dropout)
-        self.fc = nn.Linear(maps[-1].channels, outputs)
-        initialize_network(self)
-        for branch in branches:
-            initialize_output([layer for layer in parts[branch].modules() if isinstance(layer, nn.Linear)][-1])
-
-    @property
-    def maps(self) -> tuple[FeatureMap, ...]:
-        return self._maps
-
-    def feature_maps(self, picture: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self._run(picture, [each.name for each in self._maps]).values())
-
-    def classify(self, last: Tensor) -> Tensor:
-        return self.fc(self.dropout(self.avgpool(last).flatten(1)))
-
-    def forward(self, picture: Tensor) -> Tensor | WithAuxiliary:
-        last, sides = self._maps[-1].name, self.sides if self.training else {}
-        found = self._run(picture, [last, *sides])
-        beside = tuple((weight, self.get_submodule(branch)(found[part])) for part, (branch, weight) in sides.items())
-        output = self.classify(found[last])
-        return WithAuxiliary(output, beside) if beside else output
-
-    def _run(self, picture: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
-        """What the parts of these names give, in the order of the trunk."""
-        x, found = _rescaled(picture) if self.transform_input else picture, {}
-        for name in self.trunk:
-            x = self.get_submodule(name)(x)
-            if name in wanted:
-                found[name] = x
-        return found
+    def forward(self, picture: Tensor) -> Tensor:
+        return torch.cat([picture[:, k : k + 1] * (deviation / 0.5) + (mean - 0.5) / 0.5
+                          for k, (mean, deviation) in enumerate(IMAGENET)], dim=1)
 
 
-def _rescaled(picture: Tensor) -> Tensor:
-    return torch.cat([picture[:, k : k + 1] * (deviation / 0.5) + (mean - 0.5) / 0.5
-                      for k, (mean, deviation) in enumerate(IMAGENET)], dim=1)
-
-
-def check_color(picture: InputSpec, transform_input: bool) -> None:
-    """RecipeError where ImageNet's colours are to be changed in pictures that are not in colour."""
+def entrance(picture: InputSpec, transform_input: bool) -> nn.Module:
+    """FromImageNetScale where it is asked for; RecipeError where pictures are not in colour."""
     if transform_input and picture.shape[0] != 3:
         raise RecipeError(f"transform_input is for pictures in colour; these have {picture.shape[0]} channels",
                           where="model.options.transform_input", remedy="Leave it out, or --set data.channels=3.")
+    return FromImageNetScale() if transform_input else nn.Identity()
 
 
 class Module(nn.Module):
@@ -153,16 +103,16 @@ def googlenet(spec: ModelSpec, variant: str = "googlenet", stem: str | None = No
     stem: "imagenet", a 7×7 convolution with stride 2 and a pooling, for pictures from 32 pixels; "small", 3×3 with
     stride 1, from 8; left out, "small" to 64 pixels. width: times the channels of every layer. auxiliary: whether there
     are the two branches, whose losses count 0.3 each. paper: the paper's 5×5 convolutions in place of the 3×3 that the
-    published weights have. dropout: before the last layer, published 0.2 (paper 0.4). transform_input: see `Branched`;
-    not needed where the data is normalized as the weights say.
+    published weights have. dropout: before the last layer, published 0.2 (paper 0.4). transform_input: see
+    `FromImageNetScale`; not needed where the data is normalized as the weights say.
     """
     picture = lone_picture(spec, variant)
     large = choose_form(picture, stem) == "imagenet"
     require_side(picture, 32 if large else 8, variant,
                  "choose its stem for small pictures: --set model.options.stem=small" if large else "")
-    check_color(picture, transform_input)
     wide = partial(times, width)
     parts: dict[str, nn.Module] = {
+        "entrance": entrance(picture, transform_input),
         "conv1": ConvNorm(picture.shape[0], wide(64), 7 if large else 3, 2 if large else 1, 3 if large else 1),
         "maxpool1": _halve(3) if large else nn.Identity(), "conv2": ConvNorm(wide(64), wide(64)),
         "conv3": ConvNorm(wide(64), wide(192), 3, padding=1), "maxpool2": _halve(3),
@@ -183,12 +133,7 @@ def googlenet(spec: ModelSpec, variant: str = "googlenet", stem: str | None = No
     maps = (*([FeatureMap("conv1", wide(64), 2)] if large else []), FeatureMap("conv3", wide(192), first),
             *(FeatureMap(name, after[name], first * 2**k)
               for k, name in enumerate(("inception3b", "inception4e", "inception5b"), start=1)))
-    return Branched(parts, maps, sides, spec.outputs, dropout, transform_input)
-
-
-def times(width: float, channels: int) -> int:
-    """Channels of a layer times the width: a whole number of at least 1."""
-    return max(1, round(channels * width))
+    return Chain(parts, maps, spec.outputs, dropout, sides)
 
 
 def _halve(side: int) -> nn.Module:

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from orthogon.nn.spec import ModelSpec
 from orthogon.nn.trunk import FeatureMap
 from orthogon.vision.blocks import lone_picture, require_side
-from orthogon.vision.googlenet import Branched, ConvNorm, check_color, times
+from orthogon.vision.chain import Chain, times
+from orthogon.vision.googlenet import ConvNorm, entrance
 
 SMALLEST = 75  # pixels; three are left of them before the last two modules
 SIDE_WEIGHT = 0.4
@@ -133,13 +134,13 @@ def inception(spec: ModelSpec, variant: str = "inception_v3", width: float = 1.0
 
     For pictures from 75 pixels; published for 299. width: times the channels of every layer. auxiliary: whether there
     is the branch, whose loss counts 0.4. dropout: before the last layer, published 0.5. transform_input: see
-    `orthogon.vision.googlenet.Branched`; not needed where the data is normalized as the weights say.
+    `orthogon.vision.googlenet.FromImageNetScale`; not needed where the data is normalized as the weights say.
     """
     picture = lone_picture(spec, variant)
     require_side(picture, SMALLEST, variant, "choose a network for small pictures: --model googlenet")
-    check_color(picture, transform_input)
     wide = partial(times, width)
     parts: dict[str, nn.Module] = {
+        "entrance": entrance(picture, transform_input),
         "Conv2d_1a_3x3": ConvNorm(picture.shape[0], wide(32), 3, 2), "Conv2d_2a_3x3": ConvNorm(wide(32), wide(32), 3),
         "Conv2d_2b_3x3": ConvNorm(wide(32), wide(64), 3, padding=1), "maxpool1": nn.MaxPool2d(3, 2),
         "Conv2d_3b_1x1": ConvNorm(wide(64), wide(80)), "Conv2d_4a_3x3": ConvNorm(wide(80), wide(192), 3),
@@ -156,4 +157,4 @@ def inception(spec: ModelSpec, variant: str = "inception_v3", width: float = 1.0
             parts["AuxLogits"] = Branch(channels, spec.outputs, width)
     sides = {"Mixed_6e": ("AuxLogits", SIDE_WEIGHT)} if auxiliary else {}
     maps = tuple(FeatureMap(name, many, stride) for name, (many, stride) in strides.items())
-    return Branched(parts, maps, sides, spec.outputs, dropout, transform_input)
+    return Chain(parts, maps, spec.outputs, dropout, sides)
