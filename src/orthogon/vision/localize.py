@@ -247,6 +247,12 @@ class Localize(Supervised):
         """With the true object in yellow and the predicted one in blue."""
         return draw_objects(pictures, predict(self, model, rows, Compute(self.inputs.device)))
 
+    def marked(self, batch: Batch, pictures: list[np.ndarray]) -> list[np.ndarray]:
+        """With the true object in yellow."""
+        truth = self.layout.unpack(batch.target.cpu())
+        places = {"target_box": truth.box, "target_points": truth.points}
+        return draw_objects(pictures, {name: each.numpy() for name, each in places.items() if each is not None})
+
     # --- to ship it ------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:

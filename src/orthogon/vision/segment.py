@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -57,6 +57,8 @@ class Segment(Supervised):
     """
 
     name = "segment"
+    legend = ("Each picture beside its true mask and the predicted one; the numbers are the shares of pixels that are "
+              "no background.")
     picture_side: ClassVar[int] = DETAILED
     whole_pictures: ClassVar[bool] = True
 
@@ -70,7 +72,7 @@ class Segment(Supervised):
                               remedy=nearest(strange[0], list(LOSS_WEIGHTS)))
         self._train_share: np.ndarray = np.empty(0)
         self._class_weights: list[float] | None = None
-        self._object_share: np.ndarray | None = None
+        self._column: MaskColumn | None = None
 
     # --- the target ------------------------------------------------------------------------------------------
 
@@ -114,9 +116,7 @@ class Segment(Supervised):
         codes = np.full(IGNORE + 1, IGNORE, dtype=np.uint8)
         codes[: len(column.names)] = [self.names.index(name) for name in column.names]
         masks = column.at(self.encoder.size, self.encoder.fit)
-        background = self.names[0]
-        share = column.shares[:, column.names.index(background)] if background in column.names else 0.0
-        self._object_share = (np.ones(len(column)) - share).astype(np.float32)
+        self._column = column
         masks = masks if column.names == self.names else codes[masks]
         return torch.from_numpy(np.ascontiguousarray(masks)).to(device)
 
@@ -132,9 +132,12 @@ class Segment(Supervised):
 
     def targets(self, rows: np.ndarray) -> np.ndarray:
         """Float32 (n,): the share of pixels that are no background, in the masks' own size."""
-        super().targets(rows[:0])
-        assert self._object_share is not None  # noqa: S101 - known where there is a target
-        return self._object_share[rows]
+        super().targets(rows[:0])  # refuses where there is no target
+        assert self._column is not None  # noqa: S101 - known where there is a target
+        column = self._column
+        background = column.names.index(self.names[0]) if self.names[0] in column.names else None
+        share = 0.0 if background is None else column.shares[rows, background]
+        return (np.ones(len(rows)) - share).astype(np.float32)
 
     # --- in the loop -----------------------------------------------------------------------------------------
 
@@ -231,7 +234,8 @@ class Segment(Supervised):
         pixels = truth.known.flatten(1).sum(1)
         loss = (self.loss_weights["cross_entropy"] * pixel_entropy(logged, truth) / pixels
                 + self.loss_weights["dice"] * dice_loss(logged, truth).masked_fill(pixels == 0, torch.nan))
-        return {"loss": loss.float(), "score": score.float(), "intersection": hits.float(), "union": either.float()}
+        return {"loss": loss.float(), "score": score.float(), "iou": score.float(), "intersection": hits.float(),
+                "union": either.float()}
 
     def _metrics(self) -> tuple[Metric, ...]:
         from orthogon.vision.segment_metrics import segmentation_metrics
@@ -251,6 +255,19 @@ class Segment(Supervised):
     def decode(self, results: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
         """{"shares": class -> share of the pixels} per example."""
         return [{"shares": dict(zip(self.names, row))} for row in np.asarray(results["shares"], float).tolist()]
+
+    def drawn(self, model: nn.Module, rows: np.ndarray, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Each picture, with its true mask over it, and with the predicted one, side by side."""
+        from orthogon.vision.segment_pictures import drawn
+
+        assert self._column is not None  # noqa: S101 - examples that are shown have a target
+        return drawn(self, model, self._column.take(np.asarray(rows)), pictures)
+
+    def marked(self, batch: Batch, pictures: list[np.ndarray]) -> list[np.ndarray]:
+        """With the true mask over each."""
+        from orthogon.draw.masks import overlay
+
+        return [overlay(picture, codes) for picture, codes in zip(pictures, batch.target.cpu().numpy())]
 
     def answers(self, model: nn.Module, data: Dataset, compute: Compute) -> list[dict[str, Any]]:
         from orthogon.vision.segment_pictures import answers
