@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
 from orthogon.nn.auxiliary import WithAuxiliary
-from orthogon.nn.initializers import initialize_output
+from orthogon.nn.freeze import head_of
+from orthogon.nn.initializers import initialize, initialize_output
+from orthogon.nn.modes import evaluating
+from orthogon.nn.trunk import PictureNetwork
 
 SIDE_WEIGHT = 0.3  # of GoogLeNet's two branches
 
@@ -74,3 +77,54 @@ def replace_head(model: nn.Module, outputs: int) -> str:
     initialize_output(new)
     model.set_submodule(name, new)
     return name
+
+
+def features_and_outputs(model: nn.Module, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """What enters the head (orthogon.nn.freeze.head_of) and what the model gives, in evaluation mode.
+
+    Without gradients. ValueError where the head is not called just once, on one tensor.
+    """
+    caught: list[tuple[Tensor, ...]] = []
+    head = model.get_submodule(head_of(model))
+    hook = head.register_forward_pre_hook(lambda module, given: caught.append(given))
+    try:
+        with evaluating(model):
+            outputs = model(*inputs)
+    finally:
+        hook.remove()
+    if len(caught) != 1 or len(caught[0]) != 1:
+        raise ValueError(f"the head {head_of(model)!r} of {type(model).__name__} is not called once, on one tensor")
+    return caught[0][0], outputs
+
+
+def new_head(model: nn.Module, inputs: Sequence[Tensor], hidden: Sequence[int], outputs: int) -> None:
+    """Put a new head in place of the model's: linear layers of these sizes with ReLU between, then one with an output
+    each (rows 17.05, 18.01). Their first weights are He's, those of the last layer small (initialize_output).
+
+    inputs: of the model, a few examples: what enters the old head says how wide the new one is. A map is averaged over
+    its places first. hidden: () = one linear layer.
+    """
+    features, _ = features_and_outputs(model, inputs)
+    made: list[nn.Module] = [nn.AdaptiveAvgPool2d(1), nn.Flatten()] if features.ndim == 4 else []
+    before = features.shape[1]
+    for size in hidden:
+        made += [nn.Linear(before, size), nn.ReLU()]
+        initialize(made[-2], followed_by="relu")  # type: ignore[arg-type]
+        before = size
+    last = nn.Linear(before, outputs)
+    initialize_output(last)
+    name = head_of(model)
+    model.set_submodule(name, nn.Sequential(*made, last).to(features.device, features.dtype))
+    if isinstance(model, PictureNetwork):
+        model.output_name = f"{name}.{len(made)}"
+
+
+class HeadAlone(nn.Module):
+    """The head of a model, called on the features that its trunk gives: the same outputs, and the same parameters."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.head = model.get_submodule(head_of(model))
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.head(features).flatten(1)

@@ -149,7 +149,7 @@ def resolve(settings: TrainSettings, work: Workload) -> tuple[TrainSettings, lis
         resolved["fused"] = can_be_fused(settings.optimizer, device.type)
     if settings.flat is None:
         fused = bool(resolved.get("fused", settings.fused))
-        known = device.type == "cpu" and is_elementwise(settings.optimizer)
+        known = device.type == "cpu" and is_elementwise(settings.optimizer) and settings.transfer != "gradual"
         resolved["flat"] = known and work.gains_from_flat(fused)
     if settings.threads is None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

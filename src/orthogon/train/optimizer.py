@@ -81,7 +81,7 @@ def optimizer_groups(model: nn.Module, settings: TrainSettings) -> list[dict[str
 
 def paces(model: nn.Module, settings: TrainSettings) -> dict[str, Pace]:
     """Layer -> its pace, by `train.layer_decay` and, in gradual transfer, by when its stage begins to learn."""
-    if settings.layer_decay == 1 and settings.transfer != "gradual":
+    if settings.transfer == "features" or (settings.layer_decay == 1 and settings.transfer != "gradual"):
         return {}
     found = stages(model)
     starts = unfreezing(len(found), settings.steps or 1) if settings.transfer == "gradual" else ()
