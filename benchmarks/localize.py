@@ -4,9 +4,9 @@
 
 FOLDER gets train/, val/ and test/ of PNGs, cells.csv (picture, split, group, label, xmin, ymin, xmax, ymax), and runs.
 A cell is cut out once: in a square window of 1.3 to 2.5 times its longer side (at least 96 pixels), laid at random so
-that its box is wholly inside and the center of no other box is; after 30 tries it is left out. Of red cells at most four
-of a picture are taken, so that they do not drown the others. Boxes without area, and those within 2 pixels of the edge
-(cells that are cut off), are left out. Parts are those of the data set, by whole pictures. Seed 0.
+that its box is wholly inside and the center of no other box is; after 30 tries it is left out. Of red cells at most
+four of a picture are taken, so that they do not drown the others. Boxes without area, and those within 2 pixels of the
+edge (cells that are cut off), are left out. Parts are those of the data set, by whole pictures. Seed 0.
 """
 
 from __future__ import annotations
