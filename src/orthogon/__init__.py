@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     from orthogon.verbs.compare import compare
     from orthogon.verbs.convert import convert
     from orthogon.verbs.diagnose import diagnose
+    from orthogon.verbs.ensemble import ensemble
     from orthogon.verbs.estimators import Classifier, Regressor
     from orthogon.verbs.evaluate import evaluate
     from orthogon.verbs.find_rate import find_rate
     from orthogon.verbs.get import get
     from orthogon.verbs.human import human
+    from orthogon.verbs.inside import inside
     from orthogon.verbs.labels import labels
     from orthogon.verbs.learning_curve import learning_curve
     from orthogon.verbs.listing import list_names as list  # noqa: F401 - not in __all__, so that * hides no builtin
@@ -76,6 +78,8 @@ _FACE = {
     "mistakes": "orthogon.verbs.mistakes:mistakes",
     "human": "orthogon.verbs.human:human",
     "predict": "orthogon.verbs.predict:predict",
+    "inside": "orthogon.verbs.inside:inside",
+    "ensemble": "orthogon.verbs.ensemble:ensemble",
     "learning_curve": "orthogon.verbs.learning_curve:learning_curve",
     "load": "orthogon.serve.bundle:load",
     "Classifier": "orthogon.verbs.estimators:Classifier",
@@ -90,9 +94,9 @@ _ALSO_PACKAGES = ("train", "report")  # a verb and a folder of the same name
 
 __all__ = [
     "Classifier", "Dataset", "Estimate", "Recipe", "Regressor", "Run", "calibrate", "check", "compare", "convert",
-    "diagnose", "evaluate", "find_rate", "get", "gradient_check", "human", "labels", "learning_curve", "load",
-    "mismatch", "mistakes", "predict", "preflight", "probe", "read", "read_predictions", "report", "show",
-    "show_augment", "summary", "train", "verify",
+    "diagnose", "ensemble", "evaluate", "find_rate", "get", "gradient_check", "human", "inside", "labels",
+    "learning_curve", "load", "mismatch", "mistakes", "predict", "preflight", "probe", "read", "read_predictions",
+    "report", "show", "show_augment", "summary", "train", "verify",
 ]
 
 

@@ -86,11 +86,12 @@ class Together:
 
     def cells(self) -> tuple[list[str], list[list[Any]]]:
         """Headers and rows of the table, on the screen and in the report."""
+        first = self.members[0]
         rows: list[list[Any]] = [[name, estimate, "", ""] for name, estimate in zip(self.members, self.alone)]
         rows.append([self.what, self.together, _points(self.gain), self.cost])
         if len(self.members) > 1:
             rows.append(["the same, over the mean of the networks", "", _points(self.over_mean), ""])
-        return ["", f"{self.metric}, dev", f"gain over {self.members[0]}", "cost"], rows
+        return ["", f"{self.metric}, dev", f"gain over {first}", "cost"], rows
 
 
 def together(
@@ -123,7 +124,8 @@ def averaged(members: Sequence[Rows]) -> Rows:
     do not have the same examples, labels and classes, or no probabilities.
     """
     first = members[0]
-    probabilities = np.mean([_like(first, rows)["probabilities"] for rows in members], axis=0, dtype=np.float64)
+    each = np.stack([_like(first, rows)["probabilities"] for rows in members])
+    probabilities = each.mean(axis=0, dtype=np.float64)
     target, prediction = first["target"], probabilities.argmax(axis=1)
     of_true = probabilities[np.arange(len(target)), target]
     loss = -np.log(np.maximum(of_true, np.finfo(np.float32).tiny))

@@ -43,7 +43,8 @@ def layers(model: nn.Module, inputs: Inputs) -> list[Layer]:
     def keep(name: str, module: nn.Module, output: Any) -> None:
         if isinstance(output, Tensor) and output.ndim == 4 and output.shape[2] * output.shape[3] > 1:
             same_as = next((other for tensor, other in outputs if tensor is output), "")
-            found[name] = Layer(name, type(module).__name__, *output.shape[1:], same_as)
+            channels, height, width = output.shape[1:]
+            found[name] = Layer(name, type(module).__name__, channels, height, width, same_as)
             outputs.append((output, same_as or name))
 
     with listening({name: module for name, module in model.named_modules() if name}, keep), evaluating(model):
