@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -31,16 +32,16 @@ def load_weights(model: nn.Module, weights: Weights, classes: Sequence[str]) -> 
     same = [each.casefold() for each in classes] == [each.casefold() for each in weights.classes]
     matched, output = known_classes(classes, weights.classes), _output_name(model)
     filled = dict(own)
-    for name, value in given.items():
-        last = name.rpartition(".")[0] == output
-        if name in own and _speaks_of_classes(last, value, own[name], len(weights.classes), same):
-            filled[name] = _by_class(own[name], value, matched)
-        else:
-            filled[name] = value
-    missing = [name for name in own if name not in given and not name.endswith(_COUNTER) and not _aside(name)]
-    differing = [name for name in filled if name not in own or filled[name].shape != own[name].shape]
-    if missing or differing:
-        raise _mismatch(weights, given, own, [*differing, *missing])
+    for name in own.keys() & given.keys():
+        last, value = name.rpartition(".")[0] == output, given[name]
+        anew = _speaks_of_classes(last, value, own[name], len(weights.classes), same)
+        filled[name] = _by_class(own[name], value, matched) if anew else value
+    missing = [name for name in own if name not in given and not _aside(name)]
+    strange = sorted(name for name in given if name not in own)
+    differing = [name for name in own if filled[name].shape != own[name].shape]
+    wrong = [name for name in (*differing, *strange, *missing) if not name.endswith(_COUNTER)]
+    if wrong:
+        raise _mismatch(weights, given, own, wrong)
     model.load_state_dict(filled, strict=True)
 
 
@@ -116,7 +117,7 @@ class _Names(NamedTuple):
 
 def _mismatch(weights: Weights, given: Mapping[str, Tensor], own: Mapping[str, Tensor],
               differing: Sequence[str]) -> RecipeError:
-    told = [_told(name, given, own) for name in dict.fromkeys(differing)]
+    told = [_told(name, given, own) for name in differing]
     more = f"; and {len(told) - 3} more" if len(told) > 3 else ""
     likely = likely_model(given)
     remedy = f"They look like those of {likely}: --model {likely}." if likely else \
@@ -150,8 +151,10 @@ def likely_model(given: Mapping[str, Tensor]) -> str | None:
     return best if most > 0.9 else None
 
 
-def _candidates() -> Iterable[_Names]:
+@cache
+def _candidates() -> tuple[_Names, ...]:
     """The models for pictures as they are published, built without memory for their tensors."""
+    found = []
     for entry in registry.models:
         if not entry.published:
             continue
@@ -162,5 +165,6 @@ def _candidates() -> Iterable[_Names]:
                 built = entry.load()(spec)
         except (OrthogonError, NotImplementedError, RuntimeError):
             continue
-        yield _Names(entry.name, {name: tuple(value.shape) for name, value in built.state_dict().items()
-                                  if not name.endswith(_COUNTER)})
+        found.append(_Names(entry.name, {name: tuple(value.shape) for name, value in built.state_dict().items()
+                                         if not name.endswith(_COUNTER)}))
+    return tuple(found)

@@ -23,7 +23,7 @@ from orthogon.train.weights import NOTE, Weights, check, get, weights_cache
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 # Names that torchvision's DenseNets had before a dot in the name of a module was forbidden.
-_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.(?:weight|bias|running_mean|running_var))$")
+_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)$")
 
 
 def tensors_of(weights: Weights) -> dict[str, Tensor]:
@@ -80,7 +80,7 @@ def _loaded(path: Path) -> dict[str, Tensor]:
 def _arrays(path: Path) -> dict[str, Tensor]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return {name: torch.from_numpy(np.ascontiguousarray(arrays[name])) for name in arrays.files}
+            return {name: torch.from_numpy(np.array(arrays[name], order="C")) for name in arrays.files}
     except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
         raise RecipeError(f"the arrays cannot be read ({error})", where=str(path),
                           remedy="An .npz file holds plain numbers by name, nothing pickled.") from None
