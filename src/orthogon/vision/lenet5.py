@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Literal
 
 import torch
@@ -12,7 +11,8 @@ from torch import Tensor, nn
 from orthogon.errors import RecipeError, nearest
 from orthogon.nn.initializers import initialize, initialize_output
 from orthogon.nn.spec import InputSpec, ModelSpec
-from orthogon.vision.blocks import lone_picture
+from orthogon.nn.trunk import FeatureMap, PictureNetwork
+from orthogon.vision.blocks import lone_picture, require_side
 
 # Table I of the paper: which maps of S2 each of the 16 maps of C3 sees.
 C3_TABLE = (
@@ -80,6 +80,38 @@ class RBFOutput(nn.Module):
         return -(x.float().unsqueeze(1) - self.codes).square().sum(2)
 
 
+class LeNet5(PictureNetwork):
+    """The named layers, one after the other; the trunk ends with the last of the maps. Made by `lenet5`."""
+
+    head_name = output_name = "output"
+
+    def __init__(self, maps: tuple[FeatureMap, ...], **layers: nn.Module) -> None:
+        super().__init__()
+        self._maps = maps
+        self.order = list(layers)
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+
+    @property
+    def maps(self) -> tuple[FeatureMap, ...]:
+        return self._maps
+
+    def feature_maps(self, picture: Tensor) -> tuple[Tensor, ...]:
+        found, x = {}, picture
+        for name in self.order[: self._after_trunk]:
+            found[name] = x = self.get_submodule(name)(x)
+        return tuple(found[each.name] for each in self._maps)
+
+    def classify(self, last: Tensor) -> Tensor:
+        for name in self.order[self._after_trunk :]:
+            last = self.get_submodule(name)(last)
+        return last
+
+    @property
+    def _after_trunk(self) -> int:
+        return self.order.index(self._maps[-1].name) + 1
+
+
 def lenet5(spec: ModelSpec, variant: Literal["modern", "paper"] = "modern",
            output: Literal["rbf", "linear"] = "rbf") -> nn.Module:
     """LeNet-5 for pictures (row 17.02).
@@ -100,24 +132,21 @@ def lenet5(spec: ModelSpec, variant: Literal["modern", "paper"] = "modern",
 
 
 def _modern(picture: InputSpec, outputs: int) -> nn.Module:
+    require_side(picture, 12, "lenet5")
     channels, height, width = picture.shape
-    if min(height, width) < 12:
-        raise RecipeError(f"lenet5 needs pictures of at least 12 pixels; these have {height}×{width}",
-                          where="model.name", remedy="Enlarge them (--set data.image_size=28), or --model convnet.")
     pad = 2 if min(height, width) <= 28 else 0
     high, wide = (((side + 2 * pad - 4) // 2 - 4) // 2 for side in (height, width))
-    net = nn.Sequential(OrderedDict(
-        c1=nn.Conv2d(channels, 6, 5, padding=pad), a1=nn.ReLU(), s2=nn.MaxPool2d(2),
-        c3=nn.Conv2d(6, 16, 5), a3=nn.ReLU(), s4=nn.MaxPool2d(2), flat=nn.Flatten(),
-        c5=nn.Linear(16 * high * wide, 120), a5=nn.ReLU(), f6=nn.Linear(120, 84), a6=nn.ReLU(),
-        output=nn.Linear(84, outputs),
-    ))
-    for layer in (net.c1, net.c3, net.c5, net.f6):
-        assert isinstance(layer, (nn.Conv2d, nn.Linear))  # noqa: S101
+    layers = {"c1": nn.Conv2d(channels, 6, 5, padding=pad), "c3": nn.Conv2d(6, 16, 5),
+              "c5": nn.Linear(16 * high * wide, 120), "f6": nn.Linear(120, 84)}
+    for layer in layers.values():
         initialize(layer, followed_by="relu")
-    assert isinstance(net.output, nn.Linear)  # noqa: S101
-    initialize_output(net.output)
-    return net
+    output = nn.Linear(84, outputs)
+    initialize_output(output)
+    return LeNet5(
+        (FeatureMap("a1", 6, 1), FeatureMap("a3", 16, 2), FeatureMap("s4", 16, 4)),
+        c1=layers["c1"], a1=nn.ReLU(), s2=nn.MaxPool2d(2), c3=layers["c3"], a3=nn.ReLU(), s4=nn.MaxPool2d(2),
+        flat=nn.Flatten(), c5=layers["c5"], a5=nn.ReLU(), f6=layers["f6"], a6=nn.ReLU(), output=output,
+    )
 
 
 def _paper(picture: InputSpec, outputs: int, output: str) -> nn.Module:
@@ -126,13 +155,14 @@ def _paper(picture: InputSpec, outputs: int, output: str) -> nn.Module:
         raise RecipeError(f"the paper's LeNet-5 takes 28 or 32 pixels; these pictures have {sides[0]}×{sides[1]}",
                           where="model.options.variant", remedy="Set the size: --set data.image_size=32")
     last = RBFOutput(84, outputs) if output == "rbf" else nn.Linear(84, outputs)
-    net = nn.Sequential(OrderedDict(
+    net = LeNet5(
+        (FeatureMap("a1", 6, 1), FeatureMap("a3", 16, 2), FeatureMap("a4", 16, 4)),
         c1=nn.Conv2d(channels, 6, 5, padding=2 if sides[0] == 28 else 0), a1=ScaledTanh(),
         s2=Subsampling(6), a2=ScaledTanh(), c3=PartialConv(), a3=ScaledTanh(),
         s4=Subsampling(16), a4=ScaledTanh(), c5=nn.Conv2d(16, 120, 5), a5=ScaledTanh(), flat=nn.Flatten(),
         f6=nn.Linear(120, 84), a6=ScaledTanh(), output=last,
-    ))
-    for layer in (net.c1, net.c5, net.f6, net.output):
+    )
+    for layer in net.children():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
             _initialize_as_published(layer)
     return net
