@@ -276,6 +276,8 @@ models = Registry(
         *family("orthogon.vision.googlenet:googlenet", {"googlenet": "GoogLeNet with its two branches"}, _GOOGLENET),
         *family("orthogon.vision.inception:inception", {"inception_v3": "Inception-v3 with its branch"},
                 (*_INCEPTION, replace(_LAST_DROPOUT, default=0.5)), (3, 299, 299, 1000)),
+        *family("orthogon.vision.gmlp:published_gmlp",
+                {f"gmlp_{size.lower()}16": f"gMLP-{size} with patches of 16 pixels" for size in ("Ti", "S", "B")}),
         *family("orthogon.vision.xception:xception", {"xception": "Xception: separable convolutions throughout"},
                 (_STEM, _WIDTH, _LAST_DROPOUT), (3, 299, 299, 1000)),
     ),

@@ -23,14 +23,14 @@ def values(module: nn.Module) -> dict[str, np.ndarray]:
     return {name: value.detach().numpy() for name, value in module.named_parameters()}
 
 
-def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5) * weight + bias
+def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, epsilon: float = 1e-5) -> np.ndarray:
+    return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + epsilon) * weight + bias
 
 
 def gated(x: np.ndarray, own: dict[str, np.ndarray]) -> np.ndarray:
     u, v = x[..., : x.shape[-1] // 2], x[..., x.shape[-1] // 2 :]
     v = layer_norm(v, own["norm.weight"], own["norm.bias"])
-    return u * (np.einsum("ts,nsc->ntc", own["across.weight"], v) + own["across.bias"][:, None])
+    return u * (np.einsum("ts,nsc->ntc", own["proj.weight"], v) + own["proj.bias"][:, None])
 
 
 def test_the_gate_is_a_linear_map_across_positions_of_the_second_half():
@@ -41,8 +41,8 @@ def test_the_gate_is_a_linear_map_across_positions_of_the_second_half():
 def test_at_first_the_gate_lets_the_first_half_pass_nearly_as_it_is():
     torch.manual_seed(0)
     unit, x = SpatialGatingUnit(64, 49), torch.randn(8, 49, 64)
-    assert torch.equal(unit.across.bias, torch.ones(49))
-    assert float(unit.across.weight.detach().std()) == pytest.approx(1e-3, rel=0.05)
+    assert torch.equal(unit.proj.bias, torch.ones(49))
+    assert float(unit.proj.weight.detach().std()) == pytest.approx(1e-3, rel=0.05)
     out = unit(x)
     torch.testing.assert_close(out, x[..., :32], rtol=0.05, atol=0)
     assert not torch.equal(out, x[..., :32])
@@ -50,22 +50,23 @@ def test_at_first_the_gate_lets_the_first_half_pass_nearly_as_it_is():
 
 def test_the_block_is_its_formula_and_its_gradients_agree_with_differences():
     block, x = varied(GatedMLPBlock(4, 6, positions=3)), torch.randn(2, 3, 4, dtype=torch.float64)
-    own = values(block)
-    hidden = layer_norm(x.numpy(), own["norm.weight"], own["norm.bias"]) @ own["widen.weight"].T + own["widen.bias"]
+    own = {name.removeprefix("mlp_channels."): value for name, value in values(block).items()}
+    normed = layer_norm(x.numpy(), own["norm.weight"], own["norm.bias"], 1e-6)
+    hidden = normed @ own["fc1.weight"].T + own["fc1.bias"]
     hidden = hidden * (1 + erf(hidden / np.sqrt(2))) / 2
     gate = {name.removeprefix("gate."): value for name, value in own.items() if name.startswith("gate.")}
-    expected = x.numpy() + gated(hidden, gate) @ own["narrow.weight"].T + own["narrow.bias"]
+    expected = x.numpy() + gated(hidden, gate) @ own["fc2.weight"].T + own["fc2.bias"]
     np.testing.assert_allclose(block(x).detach(), expected, rtol=1e-10, atol=1e-12)
     torch.autograd.gradcheck(lambda x, *_: block(x), (x.requires_grad_(), *block.parameters()))
 
 
 def test_the_layers_of_a_block_start_as_their_activations_want():
     torch.manual_seed(0)
-    block = GatedMLPBlock(300, 500, positions=4)
-    assert not block.widen.bias.any()
-    assert not block.narrow.bias.any()
-    assert float(block.widen.weight.detach().std()) == pytest.approx(gain("gelu") / 300**0.5, rel=0.01)
-    assert float(block.narrow.weight.detach().var()) == pytest.approx(2 / (250 + 300), rel=0.02)
+    layers = GatedMLPBlock(300, 500, positions=4).mlp_channels
+    assert not layers.fc1.bias.any()
+    assert not layers.fc2.bias.any()
+    assert float(layers.fc1.weight.detach().std()) == pytest.approx(gain("gelu") / 300**0.5, rel=0.01)
+    assert float(layers.fc2.weight.detach().var()) == pytest.approx(2 / (250 + 300), rel=0.02)
 
 
 def test_an_odd_number_of_channels_is_refused():

@@ -215,7 +215,7 @@ def test_inputs_beside_the_picture_are_handed_on() -> None:
     assert torch.equal(found, seen_by_nan(model, (1, 12, 12), "stages", (numbers,)))
 
 
-@pytest.mark.parametrize(("name", "layer"), [("lenet5", "s4"), ("convnet", "stages.0.entry"), ("gmlp", "patches")])
+@pytest.mark.parametrize(("name", "layer"), [("lenet5", "s4"), ("convnet", "stages.0.entry"), ("gmlp", "stem")])
 def test_rectangles_of_registered_networks_are_where_not_a_numbers_come_out(name: str, layer: str) -> None:
     model = models.load(name)(ModelSpec((InputSpec("image", (1, 28, 28)),), 3))
     found = rectangles(model, torch.zeros(1, 1, 28, 28), [layer])[layer]
