@@ -45,37 +45,38 @@ def built(name: str, high: int, wide: int, outputs: int) -> PictureNetwork:
 
 
 @cache
-def on_meta(name: str, side: int, outputs: int) -> PictureNetwork:
+def on_meta(name: str) -> PictureNetwork:
+    """As it was published."""
+    _, high, wide, outputs = registry.models.entry(name).published
     with torch.device("meta"):
-        return built(name, side, side, outputs)
+        return built(name, high, wide, outputs)
 
 
 @pytest.mark.parametrize("name", TABLE)
 def test_parameters_states_and_multiply_adds_are_the_published_ones(name):
-    net = on_meta(name, 224, 1000)
+    net = on_meta(name)
     assert (parameter_count(net), len(net.state_dict())) == TABLE[name][:2]
     assert multiply_adds(net, (torch.empty(1, 3, 224, 224, device="meta"),)) == TABLE[name][2]
 
 
 @pytest.mark.parametrize("name", CIFAR)
 def test_residual_networks_for_cifar_have_the_published_size(name):
-    net = on_meta(name, 32, 10)
+    net = on_meta(name)
     work = multiply_adds(net, (torch.empty(1, 3, 32, 32, device="meta"),)) / 1e6
     assert (parameter_count(net), round(work, 2)) == CIFAR[name]
 
 
-@pytest.mark.parametrize("name", [name for name in MANIFESTS if name in {**TABLE, **CIFAR}])
+@pytest.mark.parametrize("name", MANIFESTS)
 def test_every_weight_has_the_name_the_place_and_the_shape_of_the_published_file(name):
     published = [(key, tuple(shape)) for key, shape in MANIFESTS[name]]
-    state = (on_meta(name, 32, 10) if name in CIFAR else on_meta(name, 224, 1000)).state_dict()
     # Files as old as those for CIFAR have no counters of batches.
-    ours = [(key, tuple(value.shape)) for key, value in state.items()
+    ours = [(key, tuple(value.shape)) for key, value in on_meta(name).state_dict().items()
             if name not in CIFAR or not key.endswith("num_batches_tracked")]
     assert ours == published
 
 
-@pytest.mark.parametrize("name", [name for name in GOLDEN if name in TABLE])
-def test_with_the_same_weights_it_answers_as_torchvisions(name):
+@pytest.mark.parametrize("name", GOLDEN)
+def test_with_the_same_weights_it_answers_as_torchvisions_or_timms(name):
     high, wide = GOLDEN[name]["size"]
     with torch.device("meta"):
         net = built(name, high, wide, 10)
@@ -89,7 +90,7 @@ def test_with_the_same_weights_it_answers_as_torchvisions(name):
 
 def test_e32_vgg16_has_blocks_of_2_2_3_3_3_convolutions():
     blocks, run = [], 0
-    for layer in on_meta("vgg16", 224, 1000).features:
+    for layer in on_meta("vgg16").features:
         if isinstance(layer, torch.nn.Conv2d):
             run += 1
         if isinstance(layer, torch.nn.MaxPool2d):
