@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from orthogon.nn.auxiliary import WithAuxiliary, outputs_by_weight
-from orthogon.nn.heads import Heads, SideBranches, replace_head
+from orthogon.nn.freeze import head_of
+from orthogon.nn.heads import HeadAlone, Heads, SideBranches, features_and_outputs, new_head, replace_head
 from orthogon.nn.models import mlp
 from orthogon.nn.spec import InputSpec, ModelSpec
 from orthogon.nn.total import Total, total, weighted_outputs
@@ -116,3 +117,54 @@ def test_the_head_that_is_replaced_may_lie_deep_and_keeps_bias_and_type():
 def test_a_model_without_a_linear_layer_within_it_is_refused(model):
     with pytest.raises(ValueError, match="no linear layer within it"):
         replace_head(model, 2)
+
+
+class Maps(nn.Module):
+    """Its head reads a map, with a 1×1 convolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk, self.drop, self.fc = nn.Conv2d(1, 5, 3), nn.Dropout(0.9), nn.Linear(5, 2)
+
+    def forward(self, x):
+        return self.fc(self.drop(self.trunk(x).mean((2, 3))))
+
+
+def test_features_are_what_enters_the_head_in_evaluation_mode():
+    model, x = Maps().train(), torch.randn(3, 1, 6, 6)
+    features, outputs = features_and_outputs(model, [x])
+    assert torch.equal(features, model.trunk(x).mean((2, 3)))
+    assert torch.equal(outputs, model.fc(features))
+    assert model.training
+    assert not features.requires_grad
+    assert not model.fc._forward_pre_hooks
+    assert torch.equal(HeadAlone(model)(features), outputs)
+    twice = nn.ModuleDict({"a": nn.Linear(2, 2)})
+    twice.forward = lambda x: twice["a"](twice["a"](x))
+    with pytest.raises(ValueError, match="the head 'a' of ModuleDict is not called once"):
+        features_and_outputs(twice, [torch.zeros(1, 2)])
+
+
+def test_a_new_head_has_he_weights_in_its_hidden_layers_and_small_ones_in_the_last():
+    """Row 17.05: dense layers of 260 and 100 with ReLU and He's weights, then logits."""
+    torch.manual_seed(0)
+    model = Maps()
+    new_head(model, [torch.zeros(2, 1, 6, 6)], [260, 100], 5)
+    assert [type(each).__name__ for each in model.fc] == ["Linear", "ReLU", "Linear", "ReLU", "Linear"]
+    assert [tuple(each.weight.shape) for each in model.fc[::2]] == [(260, 5), (100, 260), (5, 100)]
+    assert (model.head_name, model.output_name) == ("fc", "fc.4") == (head_of(model), "fc.4")
+    deviations = [float(each.weight.detach().std()) for each in model.fc[::2]]
+    assert deviations == pytest.approx([(2 / 5) ** 0.5, (2 / 260) ** 0.5, 0.1 / 100**0.5], rel=0.1)
+    assert all(not each.bias.any() for each in model.fc[::2])
+    assert model(torch.zeros(2, 1, 6, 6)).shape == (2, 5)
+
+
+def test_a_new_head_on_a_map_averages_it_over_its_places_first():
+    model = Maps()
+    model.forward = lambda x: model.fc(model.trunk(x))
+    model.fc, model.head_name = nn.Conv2d(5, 2, 1), "fc"
+    x = torch.randn(2, 1, 6, 6)
+    assert HeadAlone(model)(model.trunk(x)).shape == (2, 2 * 16)
+    new_head(model, [x], [], 3)
+    assert model.output_name == "fc.2"
+    assert torch.allclose(model(x), model.fc[2](model.trunk(x).mean((2, 3))), atol=1e-6)

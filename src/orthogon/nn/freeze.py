@@ -27,11 +27,12 @@ def layers(model: nn.Module) -> list[str]:
 def head_of(model: nn.Module) -> str:
     """The name of the module that reads the features and gives the outputs: what is new in transfer.
 
-    Of a PictureNetwork its `head_name`; of any other module its last linear layer, last being what was registered last.
-    ValueError where there is none.
+    Of a PictureNetwork, and of any module that was given a new head (orthogon.nn.heads.new_head), its `head_name`; of
+    any other its last linear layer, last being what was registered last. ValueError where there is none.
     """
-    if isinstance(model, PictureNetwork):
-        return model.head_name
+    named = getattr(model, "head_name", None)
+    if isinstance(named, str):
+        return named
     linear = [name for name, module in model.named_modules() if name and isinstance(module, nn.Linear)]
     if not linear:
         raise ValueError(f"{type(model).__name__} has no linear layer within it that could be its head; "

@@ -10,7 +10,6 @@ from orthogon.nn.auxiliary import WithAuxiliary
 from orthogon.nn.freeze import head_of
 from orthogon.nn.initializers import initialize, initialize_output
 from orthogon.nn.modes import evaluating
-from orthogon.nn.trunk import PictureNetwork
 
 SIDE_WEIGHT = 0.3  # of GoogLeNet's two branches
 
@@ -102,7 +101,8 @@ def new_head(model: nn.Module, inputs: Sequence[Tensor], hidden: Sequence[int], 
     each (rows 17.05, 18.01). Their first weights are He's, those of the last layer small (initialize_output).
 
     inputs: of the model, a few examples: what enters the old head says how wide the new one is. A map is averaged over
-    its places first. hidden: () = one linear layer.
+    its places first. hidden: () = one linear layer. The model then says its `head_name` and `output_name`, as a
+    PictureNetwork does.
     """
     features, _ = features_and_outputs(model, inputs)
     made: list[nn.Module] = [nn.AdaptiveAvgPool2d(1), nn.Flatten()] if features.ndim == 4 else []
@@ -115,8 +115,7 @@ def new_head(model: nn.Module, inputs: Sequence[Tensor], hidden: Sequence[int], 
     initialize_output(last)
     name = head_of(model)
     model.set_submodule(name, nn.Sequential(*made, last).to(features.device, features.dtype))
-    if isinstance(model, PictureNetwork):
-        model.output_name = f"{name}.{len(made)}"
+    model.head_name, model.output_name = name, f"{name}.{len(made)}"  # type: ignore[assignment]
 
 
 class HeadAlone(nn.Module):

@@ -71,14 +71,14 @@ class Fitted:
 def with_defaults(recipe: Recipe, task: Task, rows: int) -> Recipe:
     """The recipe with the model and the training settings that the task prefers where the user left them open; where it
     starts with weights, those that suit what is to learn of it."""
-    recipe, _ = resolve_transfer(recipe, rows)
+    recipe, _ = resolve_transfer(recipe, rows, len(task.classes))
     filled: dict[str, Any] = {}
     if recipe.model.name is None:
         name, options = task.default_model()
         filled |= {"model.name": name, "model.options": {**options, **recipe.model.options}}
         recipe = recipe.with_values(filled, where="defaults")
     settings = recipe.train
-    defaults = {**task.default_settings(rows), **transfer_settings(settings.transfer)}
+    defaults = {**task.default_settings(rows), **transfer_settings(settings.transfer, rows)}
     if "optimizer" in settings.model_fields_set and settings.optimizer != defaults.get("optimizer"):
         defaults = {**defaults, **usual_settings(settings.optimizer)}
     chosen = {f"train.{name}": value for name, value in defaults.items()
@@ -96,7 +96,7 @@ def plan(recipe: Recipe, task: Task, rows: np.ndarray, dev_rows: np.ndarray | No
 
     task: fitted, with its data attached on the CPU or on the device. Timing is done on copies: nothing is changed.
     """
-    _, chosen_by = resolve_transfer(recipe, len(rows))
+    _, chosen_by = resolve_transfer(recipe, len(rows), len(task.classes))
     recipe = with_defaults(recipe, task, len(rows))
     settings = recipe.train
     model = model or build_model(task.spec, recipe.model, settings.seed)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from orthogon.data.columns import CategoryColumn
 from orthogon.data.corrections import corrected, read_corrections
 from orthogon.data.dataset import Dataset
 from orthogon.data.passport import Passport
@@ -17,6 +18,7 @@ from orthogon.train.build import build_task
 from orthogon.train.fit import attach
 from orthogon.train.recipe import Recipe
 from orthogon.train.task import Task
+from orthogon.train.transfer import are_symbols, resolve_transfer, transfer_augment
 from orthogon.verbs.sources import read_as
 
 
@@ -49,7 +51,8 @@ def prepare(recipe: Recipe, source: Any = None, passport: Path | None = None) ->
     data, recipe = with_target(data, recipe)
     data = data.take(labelled_rows(data)) if len(labelled_rows(data)) < len(data) else data
     if passport is not None and passport.exists():
-        return Prepared(_mended(data, recipe), Passport.read(passport, data), recipe)
+        chosen = Passport.read(passport, data)
+        return Prepared(_mended(data, recipe), chosen, _with_augmentation(recipe, data, chosen))
     if recipe.split.target_source is None and data.target_source is not None:
         recipe = recipe.with_values({"split.target_source": data.target_source}, where="defaults")
     settings = recipe.split
@@ -59,7 +62,20 @@ def prepare(recipe: Recipe, source: Any = None, passport: Path | None = None) ->
         target_source=settings.target_source, target_train=settings.target_train, folds=settings.folds,
         move_dev=settings.move_dev, move_reserve=settings.move_reserve,
     )
-    return Prepared(_mended(data, recipe), chosen, recipe)
+    return Prepared(_mended(data, recipe), chosen, _with_augmentation(recipe, data, chosen))
+
+
+def _with_augmentation(recipe: Recipe, data: Dataset, passport: Passport) -> Recipe:
+    """Where pictures are classified by a model with weights, the changes that suit what learns of it, unless told."""
+    pictures = any(column.kind == "image" for column in data.inputs.values())
+    told = "augment" in recipe.train.model_fields_set
+    if recipe.model.weights is None or recipe.task.name != "classify" or not pictures or told:
+        return recipe
+    target = data.target_column()
+    names = target.levels if isinstance(target, CategoryColumn) else ()
+    resolved, _ = resolve_transfer(recipe, len(passport.rows("train")), len(names))
+    ways = transfer_augment(resolved.train.transfer, are_symbols(names))
+    return recipe.with_values({"train.augment": ways}, where="defaults")
 
 
 def _mended(data: Dataset, recipe: Recipe) -> Dataset:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +24,7 @@ from orthogon.strategy.work_list import WorkList, work_list
 from orthogon.train.launch import cores
 from orthogon.train.recipe import Recipe
 from orthogon.train.run import Run
+from orthogon.train.transfer import are_symbols
 from orthogon.verbs.compose import IN_MEMORY
 from orthogon.verbs.console import labelled
 from orthogon.verbs.diagnose import diagnosed
@@ -152,7 +152,7 @@ def _facts(run: Run) -> Facts:
     return Facts(
         train=sizes["train"], dev=sizes["train" if folds else "dev"], reserve=sizes.get("reserve", 0), folds=folds,
         pictures=result["data"]["noun"] == "pictures", loss_falls=loss_still_falls(run), metric=result["metric"],
-        symbols=bool(classes) and all(re.fullmatch(r"\d+|\w", name) for name in classes),
+        symbols=are_symbols(classes),
         shifted=passport["method"].get("target_source") is not None,
     )
 
