@@ -50,9 +50,12 @@ def test_metrics_are_those_of_the_tasks():
     from orthogon.tasks.metrics import classification_metrics, weighted_error
     from orthogon.tasks.multilabel_metrics import multilabel_metrics
     from orthogon.tasks.regression_metrics import regression_metrics
+    from orthogon.vision.localization_metrics import localization_metrics
+    from orthogon.vision.segment_metrics import segmentation_metrics
 
     of_classes = (*classification_metrics(0), weighted_error(1 - np.eye(2)))
-    real = {"classify": of_classes, "regress": regression_metrics(), "multilabel": multilabel_metrics()}
+    real = {"classify": of_classes, "regress": regression_metrics(), "multilabel": multilabel_metrics(),
+            "localize": localization_metrics(True, True, True), "segment": segmentation_metrics(())}
     listed = {task: [(name, good == "high") for name, good, _ in metrics] for task, metrics in METRICS.items()}
     assert listed == {
         task: [(metric.name, metric.higher_is_better) for metric in metrics] for task, metrics in real.items()

@@ -46,7 +46,8 @@ def counted(truth: Truth, layout: Layout) -> dict[str, Tensor]:
     """Part -> bool (n,): which pictures it is asked of, from the targets alone."""
     everything = torch.ones_like(truth.present)
     asked = {"object": everything if layout.absent else None, "class": truth.present if layout.classes > 1 else None,
-             "box": None if truth.box is None else _boxed(truth.box), "points": visible(truth).any(1) if layout.points else None}
+             "box": None if truth.box is None else _boxed(truth.box),
+             "points": None if truth.points is None else visible(truth).any(1)}
     return {name: rows for name, rows in asked.items() if rows is not None}
 
 

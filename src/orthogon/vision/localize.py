@@ -32,6 +32,9 @@ NO_OBJECT = "no object"
 LEAST_VISIBLE = 0.25
 """Share of an object that is left in a changed picture for it to count as there."""
 
+UNNAMED = ("object",)
+"""The classes where the data names none."""
+
 PARTS = ("object", "class", "box", "points")
 
 
@@ -90,7 +93,7 @@ class Localize(Supervised):
     def _fit_target(self, data: Dataset, rows: np.ndarray) -> None:
         column = self._column(data)
         self.points = column.points.names if column.points is not None else ()
-        self._names = ("object",)
+        self._names = UNNAMED
         if column.labels is not None:
             counts = column.labels.take(rows).counts()
             self._names = tuple(name for name, count in zip(column.labels.levels, counts) if count)
@@ -129,7 +132,7 @@ class Localize(Supervised):
             raise DataError("the points are not those of training", where=data.name,
                             remedy=f"It was trained on {', '.join(self.points) or 'none'}.")
         code = np.where(column.present, 0, -1)
-        if column.labels is not None and len(self._names) > 1:
+        if column.labels is not None and self._names != UNNAMED:
             known = {name: code for code, name in enumerate(self._names)}
             table = np.array([*(known.get(level, -2) for level in column.labels.levels), -2])
             code = np.where(column.present, table[column.labels.codes], -1)
@@ -224,9 +227,11 @@ class Localize(Supervised):
         codes = self._codes(packed)
         if codes is None:
             return self._judge.true_places(torch.as_tensor(rows)).double().cpu().numpy()
-        if (codes < 0).any():
-            raise DataError(f"{int((codes < 0).sum()):,} objects are of a class that training has not seen",
-                            where=f"column {self.target_name!r}, row {int(rows[int(codes.argmin())])}",
+        strange = (codes < 0) | (codes >= len(self.classes))
+        if strange.any():
+            what = "of a class" if (codes < 0).any() else "empty, which is something"
+            raise DataError(f"{int(strange.sum()):,} pictures are {what} that training has not seen",
+                            where=f"column {self.target_name!r}, row {int(rows[int(strange.int().argmax())])}",
                             remedy="Leave those rows out, or split so that each class has examples to train on.")
         return codes.numpy()
 
