@@ -163,6 +163,10 @@ _GMLP = (
     Option("depth", 4, "blocks", high=256, **_SHAPE),
     Option("patch", None, "side of the patches in pixels; left out: by the size of the picture", high=1024, **_SHAPE),
 )
+_VIT = (
+    Option("hidden", 128, "channels of the feedforward layers", high=65_536, **_SHAPE), *_GMLP[1:3],
+    Option("heads", 4, "of each attention; width is a multiple of them", 1, 64), _GMLP[3],
+)
 _PLAIN = (
     Option("blocks", ((32,), (64,)), "for each block the filters of its convolutions, before a pool that halves"),
     Option("side", 3, "side of the filters", 1, 31),
@@ -191,6 +195,14 @@ _RESNET = (
     _LAST_DROPOUT,
     Option("shortcut", None, "around a block that changes shape: projection or zeros; left out: as published"),
     Option("zero_init_residual", False, "whether each block starts as the identity"),
+)
+_HIGHWAY = (
+    Option("width", 16, "channels of the first stage; each later one doubles them", high=512, **_SHAPE),
+    Option("depth", 4, "gated layers in each stage", 1, 64),
+    _STEM,
+    Option("carry", 2.0, "how far gates lean at first to letting the signal pass", -10, 10),
+    Option("coupled", True, "whether what passes is what is not changed, as published"),
+    _LAST_DROPOUT,
 )
 _WIDTH = Option("width", 1.0, "times the channels of every layer", 0.05, 8, scale="log")
 _MOBILENET = (
@@ -251,6 +263,10 @@ models = Registry(
               ("image",), options=_LOCALIZER),
         Entry("gmlp", "orthogon.vision.gmlp:gmlp", "gated MLP over patches, without attention", ("image",),
               options=_GMLP),
+        Entry("vit", "orthogon.vision.vit:vit", "small vision transformer, to measure gmlp against", ("image",),
+              options=_VIT),
+        Entry("highway", "orthogon.vision.highway:highway", "highway network: gates let the signal pass", ("image",),
+              options=_HIGHWAY),
         *family("orthogon.vision.resnet:resnet", {
             f"resnet{n}": f"ResNet of {n} layers, as torchvision's" for n in (18, 34, 50, 101, 152)
         }, _RESNET),

@@ -19,3 +19,13 @@ def test_multiply_adds_of_products_and_convolutions_and_the_model_stays_as_it_is
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Dropout(), nn.Linear(4 * 6 * 6, 10)).train()
     assert multiply_adds(model, (torch.zeros(2, 3, 8, 8),)) == 2 * (4 * 6 * 6 * 3 * 9 + 4 * 6 * 6 * 10)
     assert all(module.training for module in model.modules())
+
+
+def test_multiply_adds_of_attention_are_counted_on_a_cpu_and_without_numbers_alike():
+    class Attention(nn.Module):
+        def forward(self, query, key):
+            return nn.functional.scaled_dot_product_attention(query, key, key)
+
+    for device in ("cpu", "meta"):
+        query, key = torch.zeros(2, 3, 5, 4, device=device), torch.zeros(2, 3, 7, 4, device=device)
+        assert multiply_adds(Attention(), (query, key)) == 2 * 3 * (5 * 7 * 4 + 5 * 7 * 4)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from orthogon.nn.modes import evaluating
 
@@ -16,9 +19,20 @@ def parameter_count(model: nn.Module) -> int:
 
 def multiply_adds(model: nn.Module, inputs: tuple[Tensor, ...]) -> int:
     """Multiply-adds in matrix products and convolutions of one forward pass; the model stays as it is."""
-    counter = FlopCounterMode(display=False)
+    counter = operation_counter()
     # The counter fails where a parameter is given to a module, as in weight normalization, unless it is detached.
     detached = {name: parameter.detach() for name, parameter in model.named_parameters()}
     with evaluating(model), counter:
         functional_call(model, detached, inputs)
     return counter.get_total_flops() // 2
+
+
+def operation_counter() -> FlopCounterMode:
+    """torch's counter of operations, two for each multiply-add, that knows attention on a CPU as well."""
+    return FlopCounterMode(display=False, custom_mapping={
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention})
+
+
+def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    """Of shapes."""
+    return sdpa_flop_count(query, key, value)

@@ -112,11 +112,12 @@ def summary(
 def summarize(model: nn.Module, inputs: tuple[Tensor, ...], name: str) -> Summary:
     """The summary of a module for a batch of inputs: a copy of it is run once, in evaluation mode."""
     import torch
-    from torch.utils.flop_counter import FlopCounterMode
+
+    from orthogon.nn.cost import operation_counter
 
     examples = len(inputs[0])
     copied = copy.deepcopy(model).eval()
-    counter = FlopCounterMode(display=False)
+    counter = operation_counter()
     with torch.no_grad(), counter, _watched(copied, counter) as seen:
         copied(*inputs)
     layers = [_layer(path, module, seen.get(path), examples) for path, module in _rows(copied, seen)]
