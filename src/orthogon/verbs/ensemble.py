@@ -83,11 +83,11 @@ def _seen_by(run: Run, views: str) -> Rows:
     from orthogon.verbs.prepare import prepare
     from orthogon.vision.views import Views
 
+    predictor = load(run)
     prepared = prepare(run.recipe(), None, run.path / "passport.json")
     if prepared.passport.folds or run.recipe().train.refit:
         raise RunError("the network that was kept has learnt from the examples of dev", where=str(run.path),
                        remedy="Views need a run with a dev part of its own, without --folds and --refit.")
-    predictor = load(run)
     if predictor.task.spec.kinds[:1] != ("image",):
         raise RunError("views are of pictures, and this run has none", where=str(run.path),
                        remedy="Leave --views out, and name several runs.")

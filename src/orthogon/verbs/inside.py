@@ -74,7 +74,7 @@ class Inside:
 
 def inside(
     run: str | Path | Run = "last", data: Any = None, *, layer: str | None = None, units: Sequence[int] | None = None,
-    examples: int = EXAMPLES, save: str | Path | None = None, root: str | Path = "runs",
+    examples: int = EXAMPLES, save: str | Path | None = None, model: nn.Module | None = None, root: str | Path = "runs",
 ) -> Inside:
     """Grad-CAM and occlusion of the worst mistakes, and the patches that units answer to most.
 
@@ -83,6 +83,7 @@ def inside(
            mistakes of the run's dev, and its train pictures for the patches.
     layer: to look into; default: an early, a middle and the last one. units: its channels; default: the six whose
            strongest answers stand out most. examples: how many mistakes.
+    model: an untrained module of the user's own class, where the run was trained on such an object.
     save:  also, or for other data only, a page of its own; default for other data: inside.html in the run.
 
     Of dev only the Eyeball is shown. Kept as evidence "inside" and in the report, where it is the run's own data.
@@ -95,7 +96,7 @@ def inside(
         raise RecipeError("units are those of a layer, and none is named", where="unit",
                           remedy="Name it: --layer NAME; without --unit the layers are listed.")
     found = Run.open(run, root)
-    predictor = load(found)
+    predictor = load(found, model=model)
     _classifier(predictor.task)
     own = data is None or found.recipe().data.source == IN_MEMORY
     if own:

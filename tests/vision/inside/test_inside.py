@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from orthogon.errors import RecipeError
 from orthogon.nn.spec import InputSpec, ModelSpec
+from orthogon.nn.trunk import FeatureMap, PictureNetwork
 from orthogon.registry import models
 from orthogon.vision.inside.grad_cam import grad_cam, over_picture
 from orthogon.vision.inside.layers import check_layer, chosen_layers, layers
@@ -180,12 +181,58 @@ def test_a_layer_that_hands_on_what_another_computed_says_so() -> None:
     assert found == {"0.0": "", "0.1": "0.0", "0": "0.0", "1": "", "2": "1"}
 
 
-@pytest.mark.parametrize(("name", "expected"), [
-    ("lenet5", ["a1", "s2", "s4"]), ("mlp", []),
-])
-def test_an_early_a_middle_and_the_last_layer_are_chosen(name: str, expected: list[str]) -> None:
-    model = models.load(name)(ModelSpec((InputSpec("image", (1, 28, 28)),), 10))
-    assert [layer.name for layer in chosen_layers(model, torch.zeros(1, 1, 28, 28))] == expected
+class Reused(nn.Module):
+    """One activation, in place, for two convolutions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.near, self.far, self.active = nn.Conv2d(1, 2, 3), nn.Conv2d(2, 2, 3), nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.active(self.far(self.active(self.near(x)))).flatten(1)
+
+
+def test_of_a_module_that_runs_twice_the_last_time_counts() -> None:
+    model, pictures = Reused(), _pictures(10)
+    assert [tuple(layer) for layer in layers(model, pictures)] == [
+        ("near", "Conv2d", 2, 10, 13, ""), ("far", "Conv2d", 2, 8, 11, ""), ("active", "ReLU", 2, 8, 11, "")]
+    best = top_patches(model, pictures.split(4), ["active", "near"], 3)
+    last = model.far(model.near(pictures).relu()).relu()
+    assert best["active"].size == (5, 5)
+    assert torch.allclose(best["active"].values, last.amax((2, 3)).T.sort(descending=True).values[:, :3])
+    before = model.near(pictures).amax((2, 3)).T.sort(descending=True).values[:, :3]
+    assert torch.allclose(best["near"].values, before)
+
+
+def test_an_early_a_middle_and_the_last_of_the_last_maps_of_each_size_are_chosen() -> None:
+    shapes = (3, 1), (1, 1), (2, 2), (1, 1), (2, 2)
+    model = nn.Sequential(*(nn.Conv2d(1, 1, kernel, stride) for kernel, stride in shapes))
+    assert [layer.name for layer in chosen_layers(model, torch.zeros(1, 1, 14, 14))] == ["1", "3", "4"]
+
+
+def test_of_a_picture_network_the_maps_that_it_names_are_chosen() -> None:
+    class Named(PictureNetwork):
+        head = output = "last"
+        maps = tuple(FeatureMap(f"trunk.{k}", 1, 1) for k in (0, 1, 2, 4))  # type: ignore[assignment]
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.trunk = nn.Sequential(*(nn.Conv2d(1, 1, 3, padding=1) for _ in range(5)))
+            self.last = nn.Linear(1, 2)
+
+        def feature_maps(self, picture: Tensor) -> tuple[Tensor, ...]:
+            return (self.trunk(picture),)
+
+        def classify(self, last: Tensor) -> Tensor:
+            return self.last(last.mean((2, 3)))
+
+    chosen = chosen_layers(Named(), torch.zeros(1, 1, 6, 6))
+    assert [layer.name for layer in chosen] == ["trunk.0", "trunk.1", "trunk.4"]
+
+
+def test_a_network_without_maps_has_no_layers() -> None:
+    model = models.load("mlp")(ModelSpec((InputSpec("image", (1, 28, 28)),), 10))
+    assert chosen_layers(model, torch.zeros(1, 1, 28, 28)) == []
 
 
 def test_a_network_of_one_size_of_maps_is_looked_into_at_its_first_middle_and_last_layer() -> None:

@@ -35,17 +35,20 @@ class Layer(NamedTuple):
 def layers(model: nn.Module, inputs: Inputs) -> list[Layer]:
     """The modules whose output is N×channels×h×w with more than one place, in the order in which they run.
 
-    Empty for a network without maps (an mlp). A container stands after what it holds.
+    Empty for a network without maps (an mlp). A container stands after what it holds; of a module that runs several
+    times the last time counts.
     """
     found: dict[str, Layer] = {}
-    outputs: list[tuple[Tensor, str]] = []
+    outputs: list[tuple[Tensor, int, str]] = []
 
     def keep(name: str, module: nn.Module, output: Any) -> None:
         if isinstance(output, Tensor) and output.ndim == 4 and output.shape[2] * output.shape[3] > 1:
-            same_as = next((other for tensor, other in outputs if tensor is output), "")
+            version = output._version  # counts changes in place
+            same_as = next((other for tensor, seen, other in outputs if tensor is output and seen == version), "")
+            found.pop(name, None)
             channels, height, width = output.shape[1:]
             found[name] = Layer(name, type(module).__name__, channels, height, width, same_as)
-            outputs.append((output, same_as or name))
+            outputs.append((output, version, same_as or name))
 
     with listening({name: module for name, module in model.named_modules() if name}, keep), evaluating(model):
         model(*(each[:1] for each in as_tuple(inputs)))

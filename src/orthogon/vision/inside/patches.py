@@ -55,13 +55,24 @@ def top_patches(
             for name in names:
                 check_layer(model, first, name)
                 kept[name] = _Best(count, 1 if one_per_picture else count)
-        with listening({name: modules[name] for name in names}, lambda name, _, maps: kept[name].add(maps)), \
-                evaluating(model):
-            model(*inputs)
+        for name, maps in _maps(model, inputs, {name: modules[name] for name in names}).items():
+            kept[name].add(maps)
     if first is None:
         raise ValueError("there are no pictures; expected at least one batch. Give batches of N×C×H×W.")
     seen = rectangles(model, first, names)
     return {name: kept[name].patches(name, seen[name]) for name in names}
+
+
+def _maps(model: nn.Module, inputs: tuple[Tensor, ...], modules: dict[str, nn.Module]) -> dict[str, Tensor]:
+    """What each module gives; of one that runs several times the last."""
+    found: dict[str, Tensor] = {}
+
+    def keep(name: str, _: nn.Module, output: Tensor) -> None:
+        found[name] = output.clone()  # what follows may write into it
+
+    with listening(modules, keep), evaluating(model):
+        model(*inputs)
+    return found
 
 
 class _Best:
@@ -74,7 +85,7 @@ class _Best:
         self.total = self.squares = torch.zeros(())
 
     def add(self, maps: Tensor) -> None:
-        answers = maps.detach().float().flatten(2)  # N × units × places
+        answers = maps.float().flatten(2)  # N × units × places
         self.total = self.total + answers.double().sum((0, 2)).cpu()
         self.squares = self.squares + answers.double().square().sum((0, 2)).cpu()
         self.places += len(answers) * answers.shape[2]
