@@ -115,12 +115,18 @@ def _pictures(data: Dataset, at: list[int], budget: int, draw: Draw | None) -> l
     if column is None:
         return []
     originals = [column.cell(row) for row in at]
-    full = [thumbnail(pixels, SIDES[0]) for pixels in (draw(np.array(at), originals) if draw else originals)]
+    full = [_shrunk(pixels, SIDES[0]) for pixels in (draw(np.array(at), originals) if draw else originals)]
     for side in SIDES:
-        made = [to_png_data_uri(thumbnail(pixels, side)) for pixels in full]
+        made = [to_png_data_uri(_shrunk(pixels, side)) for pixels in full]
         if sum(map(len, made)) <= budget:
             return made
     return []
+
+
+def _shrunk(pixels: np.ndarray, side: int) -> np.ndarray:
+    """To at most side × side pixels; a strip of several pictures in a row to so many for each of them."""
+    long, short = max(pixels.shape[:2]), min(pixels.shape[:2])
+    return thumbnail(pixels, side * max(1, round(long / short)))
 
 
 def _record(data: Dataset, row: int) -> dict[str, str]:

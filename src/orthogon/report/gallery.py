@@ -24,11 +24,16 @@ line-height:1.35;overflow-wrap:anywhere;break-inside:avoid}
 margin-bottom:.45rem;overflow:hidden}
 .shots img{width:6rem;height:6rem;object-fit:contain}
 .shots img.small{image-rendering:pixelated}
+.shots li.strip{grid-column:span 3}
+.shots .strip img{width:100%}
 .shots b{font-weight:620}
 .shots .id{color:var(--muted);font-size:.78rem;display:block}
 td .record{color:var(--muted);font-size:.85rem;min-width:16rem;display:block}
 td .line{white-space:nowrap}
 </style>""".replace("\n", "")
+
+SMALL = 48
+"""Pixels a side under which a picture is shown with sharp pixels."""
 
 
 def examples(page: Page, view: View) -> None:
@@ -77,24 +82,26 @@ def _shot(view: View, rows: Rows, row: int) -> str:
     shown = view.shown.get(identity, {})
     told = said(rows, row)
     picture = str(shown.get("picture") or "")
-    image = ""
+    image, strip = "", ""
     if picture.startswith("data:image/png;base64,"):
-        small = ' class="small"' if _is_small(picture) else ""
+        width, height = _size(picture)
+        small = ' class="small"' if max(width, height) < SMALL else ""
+        strip = ' class="strip"' if width > 2 * height > 0 else ""
         image = f'<div class="frame"><img{small} src="{escape(picture)}" alt="{escape(identity)}"></div>'
     record = _record_text(shown)
-    return (f"<li>{image}<b>{escape(told[0])}</b> → <b>{escape(told[1])}</b><br>{escape(told[2])}"
+    return (f"<li{strip}>{image}<b>{escape(told[0])}</b> → <b>{escape(told[1])}</b><br>{escape(told[2])}"
             f'{f"<br>{escape(record)}" if record else ""}<span class="id">{escape(identity)}</span></li>')
 
 
-def _is_small(picture: str) -> bool:
-    """Whether the PNG has under 48 pixels a side: then its pixels are shown sharp. Width and height are bytes 16-24."""
+def _size(picture: str) -> tuple[int, int]:
+    """Width and height of a PNG: its bytes 16 to 24; (0, 0) where it is none."""
     import base64
 
     try:
         header = base64.b64decode(picture.partition(",")[2][:40])
     except ValueError:  # not base64
-        return False
-    return max(int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:24], "big")) < 48
+        return 0, 0
+    return int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:24], "big")
 
 
 def _records(view: View, rows: Rows, found: Sequence[int]) -> str:

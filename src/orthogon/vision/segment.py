@@ -30,6 +30,9 @@ LOSS_WEIGHTS = {"cross_entropy": 0.5, "dice": 0.5}
 PIXELS = 2**19
 """Pixels of which results are computed at once: the maps of a U-Net are many times larger than its picture."""
 
+FOUND = 0.5
+"""IoU from which a class counts as found in a picture, as in VOC."""
+
 
 class Truth(NamedTuple):
     """Masks of a batch.
@@ -52,8 +55,9 @@ class Segment(Supervised):
 
     Pictures are scored as the network sees them (`data.image_size`, `data.fit`); new pictures get masks in their own
     size, in the scale of training: see `answers`. In rows, target and prediction are the share of pixels that are no
-    background, "score" is the picture's mean IoU over the classes in its mask or prediction, "intersection" and "union"
-    (n, K) count pixels. The loss in rows is that of training without class weights.
+    background, "score" is the picture's mean IoU over the classes in its mask or prediction (1 where the whole mask is
+    ignored), "right" whether each of them has an IoU of at least one half, "intersection" and "union" (n, K) count
+    pixels. The loss in rows is that of training without class weights, NaN where the whole mask is ignored.
     """
 
     name = "segment"
@@ -214,8 +218,8 @@ class Segment(Supervised):
     # --- after it --------------------------------------------------------------------------------------------
 
     def results(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """prediction (n,), shares (n, K) of the classes; with a target also loss, score (n,), intersection and union
-        (n, K). Loss and score are NaN where the whole mask is ignored."""
+        """prediction (n,), shares (n, K) of the classes; with a target also loss, score, iou (the score), right (n,),
+        intersection and union (n, K)."""
         logged = self._logged(model, batch)
         predicted = logged.argmax(1)
         shares = class_counts(predicted, len(self.names)) / math.prod(predicted.shape[1:])
@@ -229,13 +233,13 @@ class Segment(Supervised):
         hits = class_counts(truth.codes.masked_fill(predicted != truth.codes, IGNORE), classes)
         seen = class_counts(predicted.masked_fill(~truth.known, IGNORE), classes)
         either = class_counts(truth.codes, classes) + seen - hits
-        present = either > 0
-        score = (hits / either.clamp(min=1)).sum(1) / present.sum(1)
+        present, overlap = either > 0, hits / either.clamp(min=1)
         pixels = truth.known.flatten(1).sum(1)
+        score = (overlap.sum(1) / present.sum(1)).masked_fill(pixels == 0, 1.0)
         loss = (self.loss_weights["cross_entropy"] * pixel_entropy(logged, truth) / pixels
                 + self.loss_weights["dice"] * dice_loss(logged, truth).masked_fill(pixels == 0, torch.nan))
-        return {"loss": loss.float(), "score": score.float(), "iou": score.float(), "intersection": hits.float(),
-                "union": either.float()}
+        return {"loss": loss.float(), "score": score.float(), "iou": score.float(),
+                "right": ((overlap >= FOUND) | ~present).all(1), "intersection": hits.float(), "union": either.float()}
 
     def _metrics(self) -> tuple[Metric, ...]:
         from orthogon.vision.segment_metrics import segmentation_metrics

@@ -28,7 +28,7 @@ def segmentation_metrics(names: tuple[str, ...]) -> tuple[Metric, ...]:
         _of_sums("dice", lambda shared, either: _mean_over_classes(_ratio(2 * shared, shared + either))),
         Metric("picture_iou", lambda rows: bootstrap_mean(rows["score"], rows.get("weight"), rows.group, "rate"),
                lambda rows: float(np.average(rows["score"], weights=rows.get("weight")))),
-        *(_of_sums(f"iou of {name}", lambda shared, either, code=code: _ratio(shared, either)[..., code])
+        *(_of_sums(f"iou_of_{name}", lambda shared, either, code=code: _ratio(shared, either)[..., code])
           for code, name in enumerate(names)),
     )
 

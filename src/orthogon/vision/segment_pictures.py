@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +12,10 @@ from torch import Tensor, nn
 from orthogon.data.columns import ImageColumn
 from orthogon.data.dataset import Dataset
 from orthogon.data.geometry import placement
-from orthogon.data.masks import Mask
+from orthogon.data.masks import IGNORE, Mask, MaskColumn
 from orthogon.data.picture_files import PictureError
 from orthogon.data.pictures import resize, whole_picture
+from orthogon.draw.masks import overlay
 from orthogon.nn.modes import evaluating
 from orthogon.train.compute import Compute
 from orthogon.vision.tiles import outputs
@@ -43,6 +45,21 @@ def answers(task: Segment, model: nn.Module, data: Dataset, compute: Compute) ->
             codes = mask_of(task, model, picture, compute.device)
             shares = np.bincount(codes.reshape(-1), minlength=len(task.names))[: len(task.names)] / codes.size
             found.append({"shares": dict(zip(task.names, shares.tolist())), "mask": Mask.of(codes, task.names)})
+    return found
+
+
+def drawn(task: Segment, model: nn.Module, masks: MaskColumn, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Strips of three: the picture (H×W×C uint8), its true mask over it, the predicted one over it."""
+    code = np.full(256, IGNORE, dtype=np.uint8)
+    code[: len(masks.names)] = [task.names.index(name) for name in masks.names]
+    found = []
+    with evaluating(model):
+        for row, picture in enumerate(pictures):
+            as_seen = whole_picture(ImageColumn(picture.transpose(2, 0, 1)[None]), 0, task.encoder.channels)
+            predicted = mask_of(task, model, as_seen, task.inputs.device)
+            shown = [overlay(picture, codes) for codes in (np.zeros_like(predicted), code[masks.cell(row)], predicted)]
+            gap = np.full((len(picture), max(1, picture.shape[1] // 32), 3), 255, dtype=np.uint8)
+            found.append(np.concatenate([shown[0], gap, shown[1], gap, shown[2]], axis=1))
     return found
 
 
