@@ -105,9 +105,9 @@ class FullyConnectedHead(SequentialTrunk):
 def initialize_network(network: PictureNetwork) -> None:
     """First weights: He et al.'s normal (arXiv:1502.01852) before every ReLU, a tenth of LeCun's in the output layer.
 
-    By fan in, so that the signal keeps its size where no batch norm restores it; the uniform draws that VGG, AlexNet
-    and SqueezeNet were published with let it shrink, and such networks do not start from scratch. Small outputs make
-    the first loss log K, so that no steps are spent on unlearning random certainty.
+    By fan in, so that the signal keeps its size where no batch norm restores it; what torch draws by itself lets it
+    shrink from layer to layer, and VGG without norms starts slowly. Small outputs make the first loss log K, so that no
+    steps are spent on unlearning random certainty.
     """
     output = network.get_submodule(network.output_name)
     for layer in network.modules():
