@@ -155,7 +155,8 @@ def test_options_of_models_are_their_builders_own_with_their_defaults():
 
     for entry in registry.models:
         parameters = inspect.signature(entry.load()).parameters
-        taken = {name: each.default for name, each in parameters.items() if name != "spec"}
+        decided = ("spec", "variant") if entry.variant else ("spec",)
+        taken = {name: each.default for name, each in parameters.items() if name not in decided}
         assert {option.name: option.default for option in entry.options} == taken, entry.name
     rows = [row for row in list_names("knobs").rows if row["of"] == "mlp"]
     assert rows[0] == {"key": "model.options.hidden", "of": "mlp", "default": [256, 128], "type": "tuple",
