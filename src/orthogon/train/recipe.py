@@ -92,7 +92,7 @@ class DataSettings(Section):
                                                         problem="train fit")
     channels: Literal[1, 3] | None = knob(None, "1 = grey, 3 = colour; left out: as the pictures are",
                                           problem="train fit")
-    normalize: Literal["fitted"] | Normalization | None = knob(
+    normalize: Normalization | Literal["fitted"] | None = knob(
         None, "what pictures are standardized by: fitted to the train set, or {mean: [...], std: [...]} in 0 to 255; "
         "left out: what the weights were trained with, else fitted", problem="train fit"
     )
