@@ -223,3 +223,44 @@ def test_what_the_user_asks_for():
 def test_what_cannot_be_tried_is_refused(text, words):
     with pytest.raises(RecipeError, match=words):
         asked_for(text, recipe())
+
+
+def transferred(transfer, **values):
+    return recipe(model__name="mobilenet_v2", model__weights="imagenet", train__transfer=transfer, **values)
+
+
+def test_against_bias_more_layers_of_a_pretrained_network_learn_and_against_variance_fewer():
+    """Rows 18.02 to 18.05, as something that a probe can turn."""
+    flip = {"train__augment": ["flip"]}
+    for before, after in (("features", "last"), ("head", "last"), ("last", "all")):
+        changes = changes_of("more-layers-learn", transferred(before, **flip), PICTURES, "bias")
+        assert changes == {"train.transfer": after, "train.optimizer": "adamw", "train.lr": 1e-3,
+                           "train.weight_decay": 0.05, "train.layer_decay": 0.5, "train.epochs": 11,
+                           "train.batch_size": 32}
+    for before, after in (("all", "last"), ("gradual", "last"), ("last", "features")):
+        changes = changes_of("fewer-layers-learn", transferred(before, **flip), PICTURES, "variance")
+        assert (changes["train.transfer"], changes["train.epochs"]) == (after, 100 if after == "features" else 11)
+    assert changes_of("fewer-layers-learn", transferred("last", train__augment=["crop"]), PICTURES,
+                      "variance")["train.transfer"] == "head"
+    assert changes_of("more-layers-learn", transferred("features"), PICTURES, "bias")["train.augment"] == [
+        "flip", "crop", "rotate", "color"]
+    costs = {remedy.name: remedy.cost for base in ("features", "last") for remedy in
+             remedies_for(transferred(base), verdict(bias="present"), PICTURES)}
+    assert costs["more-layers-learn"] == 2.0
+    assert next(each.cost for each in remedies_for(transferred("features"), verdict(bias="present"), PICTURES)
+                if each.name == "more-layers-learn") == 10.0
+
+
+def test_nothing_is_frozen_or_thawed_where_all_learns_already_nothing_is_pretrained_or_layers_are_named():
+    bias, variance = verdict(bias="present"), verdict(variance="present")
+    for base in (transferred("all"), transferred("gradual"), recipe(), transferred("all", train__freeze=3)):
+        assert "more-layers-learn" not in names(base, bias, PICTURES)
+    for base in (transferred("features"), transferred("head"), recipe(), transferred("all", train__freeze=3)):
+        assert "fewer-layers-learn" not in names(base, variance, PICTURES)
+
+
+def test_stored_features_are_mirrored_at_most_and_a_network_with_weights_keeps_its_size():
+    found = names(transferred("features"), verdict(variance="present", mismatch="present", bias="present"), EVERYTHING)
+    assert "flip" in found
+    assert not {"shift", "rotate-shift-scale", "bigger-network"} & set(found)
+    assert {"shift", "rotate-shift-scale"} < set(names(transferred("last"), verdict(variance="present"), PICTURES))

@@ -169,9 +169,10 @@ def reduction(trial: Trial) -> Outcome:
 
 def batch_norm(trial: Trial) -> Outcome:
     """No batch is so small that batch norm has nothing to normalize by."""
-    norms = [name for name, module in trial.copy().named_modules() if isinstance(module, _BatchNorm)]
+    norms = [name for name, module in trial.copy().named_modules()
+             if isinstance(module, _BatchNorm) and module.training]
     if not norms:
-        return passed("the model has none")
+        return passed("the model has none that takes statistics of batches")
     size, micro = trial.batch_size, trial.settings.micro_batch_size
     smallest = size if micro is None or micro >= size else size % micro or micro
     if smallest > 1:

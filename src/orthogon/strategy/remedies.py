@@ -14,6 +14,7 @@ from orthogon.strategy.arms import Remedy
 from orthogon.strategy.diagnosis import Diagnosis
 from orthogon.train.optimizer import usual_settings
 from orthogon.train.recipe import Recipe, flat_fields, parse_assignment
+from orthogon.train.transfer import transfer_augment, transfer_settings
 
 Changes = Mapping[str, Any]
 
@@ -85,8 +86,9 @@ def _urgency(name: str, state: str, act: str | None, facts: Facts) -> int:
 
 
 def _words(changes: Changes, facts: Facts) -> dict[str, Any]:
-    return {"optimizer": changes.get("train.optimizer"), "dropout": changes.get("model.options", {}).get("dropout"),
-            "half": facts.dev // 2, "noun": "pictures" if facts.pictures else "examples", "reserve": facts.reserve}
+    return {"optimizer": changes.get("train.optimizer"), "transfer": changes.get("train.transfer"),
+            "dropout": changes.get("model.options", {}).get("dropout"), "half": facts.dev // 2,
+            "noun": "pictures" if facts.pictures else "examples", "reserve": facts.reserve}
 
 
 # --- what each remedy changes --------------------------------------------------------------------------------
@@ -103,6 +105,8 @@ def _options(recipe: Recipe) -> dict[str, Any]:
 def _bigger(recipe: Recipe, facts: Facts) -> Changes:
     """Twice as wide; of the models that cannot be widened the next larger one. Always with more weight decay, since
     in worlds of known truth a bigger network alone lost."""
+    if recipe.model.weights is not None:
+        return {}  # they fit this network alone
     options, name = _options(recipe), recipe.model.name
     wider: dict[str, Any] = {}
     if name == "mlp":
@@ -191,7 +195,33 @@ def _augmented(*ways: str) -> Callable[[Recipe, Facts], Changes]:
         new = [way for way in ways if way not in recipe.train.augment]
         if not facts.pictures or not new or ("flip" in new and facts.symbols):
             return {}
+        if recipe.train.transfer == "features" and new != ["flip"]:
+            return {}  # stored features know no other change
         return {"train.augment": [*recipe.train.augment, *new]}
+
+    return changes
+
+
+_LEARN = ("head", "last", "all")
+
+
+def _learning(step: int) -> Callable[[Recipe, Facts], Changes]:
+    """Of a network with weights more learns, or less (rows 18.02-18.05), with the settings and the changes of pictures
+    that suit that. step: how far along `_LEARN`."""
+    def changes(recipe: Recipe, facts: Facts) -> Changes:
+        settings = recipe.train
+        if recipe.model.weights is None or settings.freeze is not None or settings.transfer == "auto":
+            return {}
+        at = _LEARN.index({"features": "head", "gradual": "all"}.get(settings.transfer, settings.transfer)) + step
+        if not 0 <= at < len(_LEARN):
+            return {}
+        wanted = _LEARN[at]
+        if wanted == "head" and not set(settings.augment) - {"flip"}:
+            wanted = "features"  # the same, and faster
+        found = {f"train.{name}": value for name, value in transfer_settings(wanted, facts.train).items()}
+        if facts.pictures and not settings.augment:
+            found["train.augment"] = transfer_augment(wanted, facts.symbols)
+        return {"train.transfer": wanted, **found}
 
     return changes
 
@@ -226,6 +256,10 @@ TABLE = (
     Row("dropout", "dropout {dropout}", ("variance",), _dropout),
     Row("label-smoothing", "label smoothing 0.1", ("variance",), _smoothing),
     Row("average", "average of the last weights", ("variance",), _average),
+    Row("fewer-layers-learn", "fewer layers learn, more stay as the weights have them ({transfer})", ("variance",),
+        _learning(-1)),
+    Row("more-layers-learn", "more layers learn, fewer stay as the weights have them ({transfer})", ("bias",),
+        _learning(+1), lambda recipe, facts: 10.0 if recipe.train.transfer == "features" else 2.0),
     Row("bigger-network", "bigger network, L2 retuned", ("bias",), _bigger, lambda recipe, facts: 3.0),
     Row("longer", "train twice as long", ("bias",), _longer, lambda recipe, facts: 2.0),
     Row("higher-rate", "learning rate × 3", ("bias",), _rate(3)),

@@ -178,7 +178,7 @@ def _name(model: nn.Module, recipe: Recipe) -> str:
     digest.update(json.dumps(known, sort_keys=True, default=str).encode())
     for _, module in trunk:
         for value in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
-            digest.update(value.detach().cpu().contiguous().numpy())
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 
