@@ -164,6 +164,13 @@ def test_options_of_models_are_their_builders_own_with_their_defaults():
                        "line": "sizes of the hidden layers"}
 
 
+def test_models_of_one_family_share_the_rows_of_their_options():
+    stems = [row["of"] for row in list_names("knobs").rows if row["key"] == "model.options.stem"]
+    assert "resnet18, …" in stems
+    assert "alexnet" in stems
+    assert not [name for name in stems if name.startswith("resnet34")]
+
+
 @pytest.mark.parametrize(("model", "options"), [
     ("mlp", {"hidden": [100_000]}), ("mlp", {"hidden": [64, 0]}), ("mlp", {"dropout": 1.0}),
     ("mlp", {"dropout": [0.1, -0.2]}), ("mlp", {"embedding": 0}),

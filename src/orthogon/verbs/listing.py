@@ -208,12 +208,20 @@ def _knob_rows() -> list[dict[str, Any]]:
     from orthogon.train.recipe import flat_fields
 
     return [_knob_row(key, field) for key, field in flat_fields()] + [
-        {"key": f"model.options.{option.name}", "of": entry.name, "default": _plain(option.default),
+        {"key": f"model.options.{option.name}", "of": of, "default": _plain(option.default),
          "type": type(option.default).__name__ if option.default is not None else "", "bounds": _bounds(
              {name: value for name, value in (("ge", option.low), ("le", option.high)) if value is not None}),
          "scale": "log" if option.scale == "log" else "", "problem": option.problem, "live": "", "line": option.line}
-        for entry in registry.models for option in entry.options
+        for of, options in _options_of_models().items() for option in options
     ]
+
+
+def _options_of_models() -> dict[str, tuple[registry.Option, ...]]:
+    """"mlp" -> its options; models of one family, which share theirs, once: "resnet18, …"."""
+    sharing: dict[tuple[str, tuple[registry.Option, ...]], list[str]] = {}
+    for entry in registry.models:
+        sharing.setdefault((entry.path, entry.options), []).append(entry.name)
+    return {f"{names[0]}, …" if len(names) > 1 else names[0]: options for (_, options), names in sharing.items()}
 
 
 def _knob_row(key: str, field: Any) -> dict[str, Any]:
