@@ -62,7 +62,7 @@ class Predictor:
         return {split: {name: _estimate(value) for name, value in of["metrics"].items()}
                 for split, of in self.about["metrics"].items()}
 
-    def predict(self, inputs: Any, *, batch_size: int = 256) -> Predictions:
+    def predict(self, inputs: Any, *, batch_size: int | None = None) -> Predictions:
         """What the network says of each input, in their order.
 
         inputs: a path or paths of pictures, a folder of them, a table (CSV, TSV, Parquet, JSON lines), a Dataset, a
@@ -72,7 +72,7 @@ class Predictor:
         has not seen and missing values are used as such, with "notes". DataError where the columns are not those of
         training, or nothing is there to read.
         """
-        if batch_size < 1:
+        if batch_size is not None and batch_size < 1:
             raise DataError(f"a batch holds at least one example, not {batch_size}")
         found = gather(inputs, self.schema, self.task.data_settings)
         items: list[dict[str, Any]] = [{"id": identity} for identity in found.ids]
@@ -85,7 +85,7 @@ class Predictor:
                     items[row] |= {**said, **({"notes": notes} if notes else {})}
         return Predictions(items)
 
-    def _slab(self, found: Gathered, start: int, batch_size: int) -> list[dict[str, Any]]:
+    def _slab(self, found: Gathered, start: int, batch_size: int | None) -> list[dict[str, Any]]:
         rows = np.arange(start, min(start + SLAB, len(found.rows)))
         data = found.data if len(found.rows) <= SLAB else found.data.take(rows)
         answers = self.task.answers(self.network, data, self.compute)

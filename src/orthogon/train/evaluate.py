@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,20 +11,25 @@ from torch import Tensor, nn
 
 from orthogon.data.dataset import Dataset
 from orthogon.nn.modes import evaluating
+from orthogon.nn.spec import ModelSpec
 from orthogon.train.compute import Compute
 from orthogon.train.rows import Rows
 from orthogon.train.task import Task
 
+AT_ONCE = 32 << 20
+"""Bytes of inputs."""
+
 
 def predict(
-    task: Task, model: nn.Module, rows: np.ndarray, compute: Compute, batch_size: int = 512
+    task: Task, model: nn.Module, rows: np.ndarray, compute: Compute, batch_size: int | None = None
 ) -> dict[str, np.ndarray]:
     """The task's per-example results for those rows of the attached data, in evaluation mode.
 
-    The mode of every module is as before afterwards, and nothing random is drawn.
+    batch_size: left out, by the size of an example: `examples_at_once`. The mode of every module is as before
+    afterwards, and nothing random is drawn.
     """
     collected: dict[str, list[Tensor]] = {}
-    size = min(batch_size, task.most_at_once)
+    size = min(batch_size or examples_at_once(task.spec), task.most_at_once)
     with compute.in_force(), evaluating(model), compute.precision():
         for chunk in torch.as_tensor(rows, dtype=torch.int64).to(compute.device).split(size):
             batch = task.batch(chunk)
@@ -31,6 +37,16 @@ def predict(
             for name, value in task.results(model, batch).items():
                 collected.setdefault(name, []).append(value.cpu())
     return {name: _array(torch.cat(parts)) for name, parts in collected.items()}
+
+
+def examples_at_once(spec: ModelSpec) -> int:
+    """How many examples a forward pass takes: as many as 32 MB hold, from 16 to 512.
+
+    A network makes many times that of its inputs: 512 photographs of 224 pixels would be gigabytes, and most of the
+    time would go into fetching memory.
+    """
+    bytes_each = 4 * sum(prod(item.shape) for item in spec.inputs)
+    return min(512, max(16, AT_ONCE // max(1, bytes_each)))
 
 
 def _array(tensor: Tensor) -> np.ndarray:
