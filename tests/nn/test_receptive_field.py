@@ -150,6 +150,14 @@ def test_the_rectangles_of_vgg16_at_conv5_3_are_196_pixels_wide() -> None:
     assert found[0, 13].tolist() == [118, 0, 224, 106]
 
 
+@pytest.mark.parametrize(("layer", "size", "side"), [("layer1", 43, 96), ("layer2", 99, 160), ("layer3", 211, 256)])
+def test_the_rectangles_of_resnet18_are_as_wide_as_its_longest_path(layer: str, size: int, side: int) -> None:
+    """7 + 2·2 + 4·2·4 = 43 after the first stage; the shortcuts see less."""
+    model = models.load("resnet18")(ModelSpec((InputSpec("image", (3, side, side)),), 2))
+    found = rectangles(model, torch.zeros(1, 3, side, side), [layer])[layer]
+    assert (found[..., 2:] - found[..., :2]).amax().item() == size
+
+
 @pytest.mark.parametrize("squeeze", [False, True])
 def test_rectangles_are_where_not_a_numbers_come_out_of_a_network_with_branches(squeeze: bool) -> None:
     model = Branches(squeeze)

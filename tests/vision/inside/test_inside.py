@@ -210,6 +210,11 @@ def test_an_early_a_middle_and_the_last_of_the_last_maps_of_each_size_are_chosen
     assert [layer.name for layer in chosen_layers(model, torch.zeros(1, 1, 14, 14))] == ["1", "3", "4"]
 
 
+def test_padding_before_the_first_layer_with_parameters_is_passed_over() -> None:
+    model = nn.Sequential(nn.ZeroPad2d(2), nn.Conv2d(1, 1, 2, stride=2), nn.Tanh(), nn.Tanh())
+    assert [layer.name for layer in chosen_layers(model, torch.zeros(1, 1, 6, 6))] == ["1", "2", "3"]
+
+
 def test_of_a_picture_network_the_maps_that_it_names_are_chosen() -> None:
     class Named(PictureNetwork):
         head = output = "last"

@@ -58,10 +58,12 @@ def layers(model: nn.Module, inputs: Inputs) -> list[Layer]:
 def chosen_layers(model: nn.Module, inputs: Inputs) -> list[Layer]:
     """An early, a middle and the last layer to look into; fewer where there are fewer, none without maps.
 
-    Of the last maps of each size, which a `PictureNetwork` names; of all layers where those are fewer than three.
+    Of the last maps of each size, which a `PictureNetwork` names; of all layers where those are fewer than three. What
+    stands before the first layer with parameters (padding, scaling) is passed over.
     """
-    every = layers(model, inputs)
-    single = [layer for layer in every if not layer.same_as]
+    every, modules = layers(model, inputs), dict(model.named_modules())
+    learnt = (k for k, layer in enumerate(every) if any(True for _ in modules[layer.name].parameters()))
+    single = [layer for layer in every[next(learnt, 0) :] if not layer.same_as]
     if isinstance(model, PictureNetwork):
         named = {each.name for each in model.maps}
         last = [layer for layer in every if layer.name in named]
