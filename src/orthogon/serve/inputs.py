@@ -16,6 +16,7 @@ import numpy as np
 from orthogon.data.columns import Column
 from orthogon.data.dataset import Dataset
 from orthogon.data.readers import table_files
+from orthogon.data.readers.boxes import object_names
 from orthogon.data.readers.options import Options, row_ids
 from orthogon.errors import DataError
 from orthogon.serve.convert import Remarks, from_column, from_series, pictures_of
@@ -154,6 +155,8 @@ def _from_frame(frame: pl.DataFrame, schema: Schema, where: str, folder: Path | 
         return _from_dataset(_read(frame), schema)
     if not len(frame):
         raise DataError("there are no rows", where=where)
+    if any(column.kind == "image" for column in schema.columns):
+        frame = frame.drop([name for name in object_names(frame.columns) if name not in schema.names])
     schema.check_names(frame.columns, where)
     remarks = Remarks()
     taken = {column.name: from_series(frame.get_column(column.name), column, remarks, folder, where)

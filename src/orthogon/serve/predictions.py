@@ -128,7 +128,19 @@ def _said(item: dict[str, Any]) -> str | None:
     if "shares" in item:
         return ", ".join(f"{name} {format_number(share, percent=True)}" for name, share in item["shares"].items())
     said = item.get("label", item.get("value"))
+    if "box" in item or "points" in item:
+        return _place(item, said)
     return format_number(said) if isinstance(said, float) else None if said is None else str(said)
+
+
+def _place(item: dict[str, Any], label: Any) -> str:
+    """ "cat, 12 to 56 across, 34 to 78 down"; of points alone where they are."""
+    if box := item.get("box"):
+        left, top, right, bottom = (f"{number:.0f}" for number in box)
+        where = f"{left} to {right} across, {top} to {bottom} down"
+    else:
+        where = "; ".join(f"{name} {x:.0f}, {y:.0f}" for name, (x, y) in (item.get("points") or {}).items())
+    return ", ".join(part for part in (label, where) if part)
 
 
 def _percent(share: float | None) -> str | None:
@@ -147,6 +159,11 @@ def _flat(item: dict[str, Any]) -> dict[str, Any]:
         if name in ("probabilities", "shares") and isinstance(value, dict):
             one = {"probabilities": "probability", "shares": "share"}[name]
             row |= {f"{one} of {key}": share for key, share in value.items()}
+        elif name == "box":
+            row |= dict(zip(("xmin", "ymin", "xmax", "ymax"), value or [None] * 4))
+        elif name == "points":
+            row |= {f"{point}_{axis}": number for point, place in (value or {}).items()
+                    for axis, number in zip("xy", place)}
         elif isinstance(value, dict):
             row |= dict(value)
         elif isinstance(value, list | tuple):

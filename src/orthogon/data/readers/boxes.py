@@ -66,7 +66,14 @@ def with_object(
 
 def may_hold_objects(names: Sequence[str]) -> bool:
     """Whether columns of those names may be boxes or points."""
-    return bool(box_names(names)) or any(name.endswith("_x") and f"{name[:-2]}_y" in names for name in names)
+    return bool(object_names(names))
+
+
+def object_names(names: Sequence[str]) -> list[str]:
+    """Columns of those names that tell of an object where there is a picture: boxes, points, and its class."""
+    points = [name for name in names if name[-2:] in ("_x", "_y") and {f"{name[:-2]}_x", f"{name[:-2]}_y"} <= {*names}]
+    found = [*box_names(names), *points]
+    return [*found, *(name for name in LABELS if name in names)] if found else []
 
 
 def box_names(names: Sequence[str] | Mapping[str, Column]) -> tuple[str, ...]:
