@@ -47,9 +47,8 @@ class Layer:
 
 
 def layers_of(model: nn.Module) -> list[Layer]:
-    """The layers that learn, in the order in which they were defined."""
-    found = [Layer(name, module, tuple(each for each in module.parameters(recurse=False)
-                                       if each.ndim > 1 and each.requires_grad))
+    """The layers in the order in which they were defined."""
+    found = [Layer(name, module, tuple(each for each in module.parameters(recurse=False) if each.ndim > 1))
              for name, module in model.named_modules()]
     return [layer for layer in found if layer.weights]
 
