@@ -17,6 +17,9 @@ from orthogon.train.randomness import PreservedRandomness, generator, key
 from orthogon.train.recipe import TrainSettings
 from orthogon.train.task import Batch, Task
 
+FEW = 4
+"""Examples that are enough to tell whether a batch takes long."""
+
 
 class Trial:
     """A task, a model and train rows. Each model that it hands out is a copy, and batches are not augmented.
@@ -65,16 +68,23 @@ class Trial:
             return model(*batch.inputs)
 
     def step_seconds(self) -> float:
-        """How long a gradient takes on a batch of the recipe's size, the second time."""
-        model, batch = self.copy(), self.batch(self.batch_size)
-        took = 0.0
-        for _ in range(2):
-            started = time.perf_counter()
-            loss = self.loss(model, batch)
-            if loss.requires_grad:
-                loss.backward()
-            took = time.perf_counter() - started
-        return took
+        """How long a gradient takes on a batch of the recipe's size: the second one, or, where a few examples show
+        that it would take over a second, what follows from these."""
+        model = self.copy()
+        few = min(FEW, self.batch_size)
+        guessed = self._gradient_seconds(model, few) * self.batch_size / few
+        if guessed > 1.0:
+            return guessed
+        self._gradient_seconds(model, self.batch_size)
+        return self._gradient_seconds(model, self.batch_size)
+
+    def _gradient_seconds(self, model: nn.Module, count: int) -> float:
+        batch = self.batch(count)
+        started = time.perf_counter()
+        loss = self.loss(model, batch)
+        if loss.requires_grad:
+            loss.backward()
+        return time.perf_counter() - started
 
 
 class Fixed(nn.Module):

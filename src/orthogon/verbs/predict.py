@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def predict(
-    run: str | Path | Run, inputs: Any, *, root: str | Path = "runs", device: str = "cpu", batch_size: int | None = None,
-    precision: str = "fp32",
+    run: str | Path | Run, inputs: Any, *, root: str | Path = "runs", device: str = "cpu",
+    batch_size: int | None = None, precision: str = "fp32",
 ) -> Predictions:
     """Predictions for new inputs, one per item, in their order.
 
