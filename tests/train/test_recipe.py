@@ -59,3 +59,13 @@ def test_a_class_given_for_a_module_is_told_to_be_called():
     with pytest.raises(RecipeError, match="Linear is a class, not a module") as caught:
         compose(model=nn.Linear)
     assert caught.value.remedy == "Make one of it: model=Linear(...)."
+
+
+def test_one_option_of_a_model_is_set_beside_the_others():
+    recipe = Recipe.from_dict({"model": {"name": "gmlp", "options": {"width": 16, "depth": 2}}})
+    changed = recipe.with_values({"model.options.width": 8, "model.options.hidden": 32})
+    assert changed.model.options == {"width": 8, "depth": 2, "hidden": 32}
+    assert recipe.model.options == {"width": 16, "depth": 2}
+    replaced = recipe.with_values({"model.options": {"patch": 2}, "model.options.depth": 1})
+    assert replaced.model.options == {"patch": 2, "depth": 1}
+    assert Recipe().with_values({"model.options.stem": "small"}).model.options == {"stem": "small"}

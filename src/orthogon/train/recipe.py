@@ -345,10 +345,17 @@ class Recipe(Section):
         return cls.from_dict(values or {}, where=str(path))
 
     def with_values(self, values: Mapping[str, Any], where: str = "--set") -> Recipe:
-        """A copy with some flat keys (`train.lr`) set to other values; what was left open stays open."""
+        """A copy with some flat keys (`train.lr`) set to other values; what was left open stays open.
+
+        `model.options.NAME` sets one option of the model and keeps the others.
+        """
         nested = self.model_dump(exclude_unset=True)
         known = [key for key, _ in flat_fields()]
         for key, value in values.items():
+            if key.startswith("model.options."):
+                model = nested.setdefault("model", {})
+                model["options"] = {**model.get("options", {}), key.removeprefix("model.options."): value}
+                continue
             if key not in known:
                 raise RecipeError(f"there is no key {key!r}", where=where, remedy=nearest(key, known))
             section, _, name = key.partition(".")

@@ -56,7 +56,7 @@ def compose(
         values = {"model.weights_hash": None, "data.normalize": None, "model.options": {}, **values}
     composed = base.with_values(values) if values else base
     _check_names(composed)
-    origins |= dict.fromkeys(given, "given")
+    origins |= dict.fromkeys((".".join(key.split(".")[:2]) for key in given), "given")
     if composed.model.weights is None or composed.model.weights_hash is not None:
         return composed, origins
     from orthogon.train.weights import left_open
