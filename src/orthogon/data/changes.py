@@ -98,14 +98,19 @@ class Changes:
         color = None if self.color is None else [each.to(dtype) for each in self.color.matrices(pictures.shape[1])]
         move = None if self.maps is None else self._movement(dtype)
         fills = self.holes is not None or self.dropped is not None
+        # Used again for each piece: memory that is new to the process costs as much as the arithmetic on it.
+        most = max((piece.stop - piece.start for piece in pieces(pictures)), default=0)
+        room = torch.empty((2, most, *pictures.shape[1:]), dtype=dtype, device=pictures.device)
 
         def change(values: Tensor, piece: slice) -> Tensor:
-            values = values.to(dtype)
+            first, second = room[:, : len(values)]
+            values = first.copy_(values)
             means = values.mean((2, 3)) if fills or color is not None else values
             if color is not None:
                 linear, toward, added = (each[piece] for each in color)
                 added = (added + (toward * means).sum(1, keepdim=True)).unsqueeze(2)
-                values = torch.baddbmm(added, linear, values.flatten(2)).clamp_(0, 255).view_as(values)
+                torch.baddbmm(added, linear, first.flatten(2), out=second.flatten(2))
+                values = second.clamp_(0, 255)
                 means = torch.baddbmm(added, linear, means.unsqueeze(2)).clamp_(0, 255).squeeze(2)
             if move is not None:
                 values = move(values, piece)

@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 from orthogon.data.warp import displacement
 
 # Pictures are worked on in pieces that stay in the cache of a core: twice as fast at 224 pixels as a batch at once.
-_PIECE = 2**18
+_PIECE = 2**16
 
 
 def pieces(pictures: Tensor) -> list[slice]:
