@@ -210,7 +210,7 @@ def _save(path: Path, run: Run, document: Mapping[str, Any]) -> Path:
     from orthogon.draw.page import Page
     from orthogon.report.inside import section
 
-    page = Page(f"Inside {run.name}", subtitle=str(document["sentence"]))
+    page = Page(f"Inside {run.name}")
     section(page, document)
     write_atomically(path, page.render())
     return path
