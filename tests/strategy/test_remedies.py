@@ -234,7 +234,7 @@ def test_against_bias_more_layers_of_a_pretrained_network_learn_and_against_vari
     flip = {"train__augment": ["flip"]}
     for before, after in (("features", "last"), ("head", "last"), ("last", "all")):
         changes = changes_of("more-layers-learn", transferred(before, **flip), PICTURES, "bias")
-        assert changes == {"train.transfer": after, "train.optimizer": "adamw", "train.lr": 1e-3,
+        assert changes == {"train.transfer": after, "train.optimizer": "adamw", "train.lr": 2e-3,
                            "train.weight_decay": 0.05, "train.layer_decay": 0.5, "train.epochs": 11,
                            "train.batch_size": 32}
     for before, after in (("all", "last"), ("gradual", "last"), ("last", "features")):

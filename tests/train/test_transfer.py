@@ -164,6 +164,7 @@ def test_the_head_alone_gives_on_stored_features_what_the_whole_network_gives():
         assert np.array_equal(alone["probabilities"], whole["probabilities"])
         assert np.array_equal(alone["loss"], whole["loss"])
     assert compute == Compute(CPU, threads=1)
+    assert [item.shape for item in stored.spec.inputs] == [(12,)]
     assert torch.equal(stored.batch(torch.tensor([3, 7])).target, task.batch(torch.tensor([3, 7])).target)
 
 
@@ -335,7 +336,7 @@ def test_settings_suit_what_learns():
         "optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.05, "epochs": 100, "batch_size": 64}
     assert transfer_settings("features", 9)["batch_size"] == 9
     for way in ("head", "last", "gradual", "all"):
-        assert transfer_settings(way, 682) == {"optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.05,
+        assert transfer_settings(way, 682) == {"optimizer": "adamw", "lr": 2e-3, "weight_decay": 0.05,
                                                "layer_decay": 0.5, "epochs": 12, "batch_size": 32}
     assert [transfer_settings("all", rows)["epochs"] for rows in (10, 400, 10**5)] == [40, 20, 5]
     assert transfer_settings("all", 10)["batch_size"] == 10
@@ -343,7 +344,7 @@ def test_settings_suit_what_learns():
     wanted = own("all").with_values({"train.epochs": None, "train.lr": None})
     task = fitted_task(wanted, data, np.arange(150))
     settled = with_defaults(wanted, task, 150).train
-    assert (settled.layer_decay, settled.lr, settled.epochs) == (0.5, 1e-3, 40)
+    assert (settled.layer_decay, settled.lr, settled.epochs) == (0.5, 2e-3, 40)
 
 
 def test_symbols_are_not_mirrored():

@@ -22,6 +22,7 @@ from orthogon.data.progress import bar
 from orthogon.errors import RecipeError
 from orthogon.nn.freeze import head_of
 from orthogon.nn.heads import HeadAlone, features_and_outputs
+from orthogon.nn.spec import InputSpec
 from orthogon.train.compute import Compute
 from orthogon.train.randomness import Draw
 from orthogon.train.recipe import Recipe
@@ -52,6 +53,9 @@ class Features:
 
     def __init__(self, stored: Tensor, place: Tensor) -> None:
         self.stored, self.place, self.device = stored, place, stored.device
+
+    def specs(self) -> tuple[InputSpec, ...]:
+        return (InputSpec("number", tuple(self.stored.shape[1:])),)
 
     def changes(self, count: int, draw: Draw | None) -> tuple[Mirrored, ...]:
         if draw is None or len(self.place) == 1:

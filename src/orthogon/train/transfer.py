@@ -36,7 +36,7 @@ def transfer_settings(transfer: str, rows: int) -> dict[str, Any]:
         return {}
     if transfer == "features":
         return {"optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.05, "epochs": 100, "batch_size": min(64, rows)}
-    return {"optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.05, "layer_decay": 0.5,
+    return {"optimizer": "adamw", "lr": 2e-3, "weight_decay": 0.05, "layer_decay": 0.5,
             "epochs": max(5, min(40, round(SEEN / rows))), "batch_size": min(32, rows)}
 
 
