@@ -175,10 +175,11 @@ class _Draw:
     def color(self) -> ColorChange | None:
         if not self.has("color", "pca_color"):
             return None
-        factors = ((1 + self.between("color", name, COLOR)).clamp(min=0)
-                   for name in ("brightness", "contrast", "saturation"))
+        brightness, contrast, saturation = ((1 + self.between("color", name, COLOR)).clamp(min=0)
+                                            for name in ("brightness", "contrast", "saturation"))
         balance = torch.stack([self.between("color", name, BALANCE) for name in ("red", "green", "blue")], dim=1)
-        return ColorChange(*factors, self.between("color", "hue", HUE), balance, self._along_principal_colors())
+        hue = self.between("color", "hue", HUE)
+        return ColorChange(brightness, contrast, saturation, hue, balance, self._along_principal_colors())
 
     def _along_principal_colors(self) -> Tensor | None:
         """(n, C): normal multiples of the principal colors."""
@@ -221,7 +222,8 @@ class _Draw:
             self.has("mixup"), self.has("cutmix")]
         alpha = torch.where(cut, CUTMIX, MIXUP) * self.of.strength
         # The larger share is the picture's own, so that weak mixing leaves it as it was; over the batch it is the same.
-        share = torch._sample_dirichlet(torch.stack([alpha, alpha], dim=1), self.generator).amax(1)
+        both = torch.stack([alpha, alpha], dim=1)
+        share = torch._sample_dirichlet(both, self.generator).amax(1)  # pyright: ignore[reportPrivateImportUsage]
         if not self.has("cutmix"):
             return {"mix": Mix(partner, share)}
         parts = _sides(torch.where(cut, 1 - share, 0), torch.zeros_like(share))

@@ -115,7 +115,7 @@ def _asked(of: Any, target: str | None, options: Mapping[str, Any] | None,
             run = None
         if run is not None:
             return run.recipe(), None, run.path / "passport.json"
-    if isinstance(of, Recipe) or str(of).endswith((".yaml", ".yml")):
+    if isinstance(of, Recipe) or (isinstance(of, str | Path) and str(of).endswith((".yaml", ".yml"))):
         return compose(None, recipe=of, target=target, options=options)[0], None, None
     return compose(of, target=target, options=options)[0], of, None
 
