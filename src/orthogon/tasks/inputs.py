@@ -77,7 +77,8 @@ class Inputs:
             return ()
         chosen = [augment and (augment if ways is None else replace(augment, ways=ways)) for *_, augment in self._pipes]
         return tuple(
-            None if augment is None else augment.draw(count, stored.shape[-2], stored.shape[-1], draw.generator("augment"))
+            None if augment is None
+            else augment.draw(count, stored.shape[-2], stored.shape[-1], draw.generator("augment"))
             for (stored, *_), augment in zip(self._pipes, chosen)
         )
 
