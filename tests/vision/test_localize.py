@@ -203,7 +203,7 @@ def test_row_20_12_a_box_is_correct_from_an_overlap_of_a_half():
 
 def test_the_loss_is_the_weighted_sum_of_its_parts_each_over_its_own_count():
     data = dataset(whole())
-    task = ready(data, loss_weights={"class": 0.1, "box": 0.9})
+    task = ready(data, loss="log_likelihood", loss_weights={"class": 0.1, "box": 0.9})
     batch = task.batch(torch.arange(8))
     loss = task.loss(Says(torch.zeros(8, task.spec.outputs)), batch)
     parts = {part.name: part for part in loss.parts}
@@ -229,6 +229,11 @@ def test_weights_of_examples_count():
     alone = task.loss(Says(torch.zeros(1, task.spec.outputs)), task.batch(torch.tensor([0])))
     plain = ready(data).loss(Says(torch.zeros(1, task.spec.outputs)), ready(data).batch(torch.tensor([0])))
     assert [part.sum.item() for part in alone.parts] == pytest.approx([2 * part.sum.item() for part in plain.parts])
+
+
+def test_the_loss_is_that_of_overlap_where_none_is_named():
+    assert Localize(TaskSettings(), DataSettings()).loss_name == "giou"
+    assert Localize(TaskSettings(loss="squared"), DataSettings()).loss_name == "squared"
 
 
 def test_unknown_parts_losses_and_class_weights_are_refused():

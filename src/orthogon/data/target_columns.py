@@ -97,10 +97,9 @@ class ObjectColumn(Column):
         return len(self.parts[-1])
 
     def take(self, rows: np.ndarray) -> ObjectColumn:
-        boxes, labels, points = (
-            None if column is None else column.take(rows) for column in (self.boxes, self.labels, self.points)
-        )
-        return ObjectColumn(boxes, labels, points)
+        return ObjectColumn(None if self.boxes is None else self.boxes.take(rows),
+                            None if self.labels is None else self.labels.take(rows),
+                            None if self.points is None else self.points.take(rows))
 
     def missing(self) -> np.ndarray:
         return np.zeros(len(self), dtype=bool)

@@ -142,7 +142,7 @@ class TaskSettings(Section):
     loss: Literal["cross_entropy", "squared_hinge", "squared", "absolute", "huber", "robust", "log_likelihood",
                   "giou"] | None = knob(
         None, "of classify: cross_entropy (left out) or squared_hinge; of regress: squared (left out), absolute, huber "
-        "or robust; of localize: log_likelihood (left out), squared, huber or giou", problem="real world"
+        "or robust; of localize: giou (left out), log_likelihood, squared or huber", problem="real world"
     )
     loss_weights: dict[str, float] = knob({}, "what each part of the loss counts, e.g. {class: 0.1, box: 0.9}; of "
                                           "localize object, class, box and points, each 1 where it is not named; of "

@@ -42,11 +42,11 @@ class Judge:
            device: torch.device) -> Judge:
         """there: from the original to the network's picture."""
         back = there.inverse
-        tensors = [torch.from_numpy(np.ascontiguousarray(each, dtype=np.float32)).to(device)
-                   for each in (back.scale, back.offset, sizes[:, ::-1])]
+        scale, offset, sides = (torch.from_numpy(np.ascontiguousarray(each, dtype=np.float32)).to(device)
+                                for each in (back.scale, back.offset, sizes[:, ::-1]))
         known = (None, None) if column is None else (column.boxes, column.points)
         boxes, points = (None if each is None else torch.from_numpy(each.values).to(device) for each in known)
-        return cls(*tensors, boxes, points, None if reference is None else (reference[0], reference[1]))
+        return cls(scale, offset, sides, boxes, points, None if reference is None else (reference[0], reference[1]))
 
     def original(self, places: Tensor, rows: Tensor) -> Tensor:
         """(n, k, 2) in pixels of the network's picture -> in those of the originals, and within them."""

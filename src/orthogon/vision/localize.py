@@ -75,7 +75,7 @@ class Localize(Supervised):
         column, rows = self._column(data), np.asarray(rows)
         encoder = self._picture()
         there = self._placement(data).take(rows)
-        shares = [np.zeros((len(rows), 0))]
+        shares: list[np.ndarray] = []
         if column.boxes is not None:
             shares.append(box_to_center(there.boxes(column.boxes.values[rows].astype(np.float64)) / self._pixels(2)))
         if column.points is not None:
@@ -267,8 +267,9 @@ class Localize(Supervised):
     def load_state(self, state: Mapping[str, Any]) -> None:
         super().load_state(state)
         self._names, self.points = tuple(state["names"]), tuple(state["points"])
-        self.layout = Layout(**{key: tuple(value) if isinstance(value, list) else value
-                                for key, value in state["layout"].items()})
+        saved: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value
+                                 for key, value in state["layout"].items()}
+        self.layout = Layout(**saved)
 
 
 def mirrored_name(name: str) -> str:

@@ -28,9 +28,10 @@ class Localizer(PictureNetwork):
         self.head.add_module("pool", nn.AdaptiveAvgPool2d(grid))
         self.head.add_module("flat", nn.Flatten())
         if hidden:
-            self.head.add_module("hidden", nn.Linear(width, hidden))
+            layer = nn.Linear(width, hidden)
+            initialize(layer, followed_by="relu")
+            self.head.add_module("hidden", layer)
             self.head.add_module("activation", nn.ReLU())
-            initialize(self.head.get_submodule("hidden"), followed_by="relu")
         output = nn.Linear(hidden or width, outputs)
         initialize_output(output)
         self.head.add_module("output", output)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from orthogon.tasks.supervised import Supervised
 from orthogon.train.compute import Compute
 from orthogon.train.randomness import Draw
 from orthogon.train.task import Baseline, Batch, Loss, Metric, Part
+from orthogon.vision.segment_losses import Truth, class_counts, dice_loss, pixel_entropy
 
 LOSS_WEIGHTS = {"cross_entropy": 0.5, "dice": 0.5}
 """As in nnU-Net (Isensee et al. 2021, Nature Methods 18), where both count alike."""
@@ -32,16 +33,6 @@ PIXELS = 2**19
 
 FOUND = 0.5
 """IoU from which a class counts as found in a picture, as in VOC."""
-
-
-class Truth(NamedTuple):
-    """Masks of a batch.
-
-    codes: int64 (n, H, W), IGNORE where nothing is known. known: bool (n, H, W).
-    """
-
-    codes: Tensor
-    known: Tensor
 
 
 class Segment(Supervised):
@@ -150,9 +141,10 @@ class Segment(Supervised):
         return "unet", {"width": 16, "depth": int(np.clip(math.log2(min(self.encoder.size) / 4), 1, 4))}
 
     def default_settings(self, rows: int) -> dict[str, Any]:
-        """AdamW under one cycle, in batches of eight pictures: each has thousands of pixels to learn from."""
-        return {**super().default_settings(rows), "epochs": 20 if rows < 2_000 else 10, "batch_size": min(8, rows),
-                "lr": 3e-3, "weight_decay": 0.01}
+        """AdamW under one cycle, in batches of eight pictures: each has thousands of pixels to learn from. About 500
+        steps, in 10 to 100 epochs."""
+        return {**super().default_settings(rows), "epochs": min(100, max(10, 4_000 // rows)),
+                "batch_size": min(8, rows), "lr": 3e-3, "weight_decay": 0.01}
 
     @property
     def most_at_once(self) -> int:
@@ -295,30 +287,3 @@ def _masks_of(data: Dataset) -> MaskColumn:
                         where=f"{data.name}: column {data.target!r}",
                         remedy="Put images/ and masks/ side by side, or give (X, masks) with masks of n×H×W.")
     return column
-
-
-def class_counts(codes: Tensor, classes: int) -> Tensor:
-    """Int64 (n, K): how many pixels of each mask (n, H, W) are of each class; other codes, up to 255, count nowhere."""
-    first = torch.arange(len(codes), device=codes.device).view(-1, 1, 1) * (IGNORE + 1)
-    found = torch.bincount((codes + first).flatten(), minlength=len(codes) * (IGNORE + 1))
-    return found.view(len(codes), IGNORE + 1)[:, :classes]
-
-
-def pixel_entropy(logged: Tensor, truth: Truth, weights: Tensor | None = None) -> Tensor:
-    """(n,): the sum over the known pixels of each picture of −log p of the true class, times its weight.
-
-    logged: log probabilities (n, K, H, W). weights: (K,).
-    """
-    weights = None if weights is None else weights.to(logged.dtype)
-    return F.nll_loss(logged, truth.codes, weights, ignore_index=IGNORE, reduction="none").flatten(1).sum(1)
-
-
-def dice_loss(logged: Tensor, truth: Truth) -> Tensor:
-    """(n,): 1 − the mean over the classes in each mask of 2 Σ p t / (Σ p + Σ t), over known pixels; 0 where none is."""
-    classes = torch.arange(logged.shape[1], device=logged.device).view(-1, 1, 1)
-    true = truth.codes.unsqueeze(1) == classes
-    probabilities = logged.exp() * truth.known.unsqueeze(1)
-    shared, size = (probabilities * true).sum((2, 3)), true.sum((2, 3))
-    dice = 2 * shared / (probabilities.sum((2, 3)) + size).clamp(min=1e-12)
-    present = size > 0
-    return ((1 - dice) * present).sum(1) / present.sum(1).clamp(min=1)

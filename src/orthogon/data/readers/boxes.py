@@ -148,19 +148,19 @@ class _Check:
     def boxes(self, boxes: np.ndarray, names: Sequence[str]) -> np.ndarray:
         """The boxes, clipped to their pictures; what is wrong is noted."""
         column = ", ".join(names)
-        unknown = np.isnan(boxes)
-        known = ~unknown.any(axis=1)
+        unknown = np.asarray(np.isnan(boxes))
+        known = np.asarray(~unknown.any(axis=1))
         self.refuse(unknown.any(axis=1) & ~unknown.all(axis=1), "incomplete-box",
                     "a box is incomplete: give all four values, or none where there is no object", boxes, column)
         clipped = self._clip(boxes.reshape(-1, 2, 2), known, "box", column).reshape(-1, 4)
         with np.errstate(invalid="ignore"):
-            flat = known & (clipped[:, 2:] <= clipped[:, :2]).any(axis=1)
+            flat = known & np.asarray(clipped[:, 2:] <= clipped[:, :2]).any(axis=1)
         self.refuse(flat, "degenerate-box", "a box has no area, or ends before it begins", boxes, column)
         return np.where(known[:, None], clipped, np.nan)
 
     def points(self, points: np.ndarray, names: Sequence[str]) -> np.ndarray:
         """The points, clipped to their pictures; one with half a place is not known."""
-        known = ~np.isnan(points).any(axis=2)
+        known = np.asarray(~np.isnan(points).any(axis=2))
         clipped = np.where(known[..., None], points, np.nan)
         return self._clip(clipped, known.any(axis=1), "point", ", ".join(names))
 
@@ -203,6 +203,6 @@ class _Check:
             raise DataError(f"{len(self.bad):,} {'row is' if len(self.bad) == 1 else 'rows are'} wrong:\n{lines}{more}",
                             where=self.where,
                             remedy="Mend them, or leave them out with --skip-bad (skip_bad=True).")
-        keep[[finding.row for finding in self.bad]] = False
+        keep[np.array([finding.row for finding in self.bad])] = False
         self.findings += self.bad
         return keep
