@@ -15,8 +15,9 @@ from orthogon.train.compute import Compute
 from orthogon.train.evaluate import evaluate
 from orthogon.train.randomness import Draw
 from orthogon.train.recipe import DataSettings, TaskSettings
-from orthogon.vision.segment import Segment, Truth, class_counts, dice_loss, pixel_entropy
+from orthogon.vision.segment import Segment
 from orthogon.vision.segment_baselines import CommonestClass, PixelLinear, colors
+from orthogon.vision.segment_losses import Truth, class_counts, dice_loss, pixel_entropy
 
 CODES = torch.tensor([[[0, 0, 1], [2, IGNORE, 1]], [[1, 1, 1], [1, IGNORE, IGNORE]]])
 TRUTH = Truth(CODES, CODES != IGNORE)
@@ -270,6 +271,11 @@ def test_masks_follow_their_pictures_when_training_pictures_are_changed():
     seen = (batch.inputs[0][:, 0] > still.inputs[0].mean()).long()
     assert (seen == batch.target.codes)[batch.target.known].all()
     assert batch.target.known.float().mean() > 0.8
+
+
+@pytest.mark.parametrize(("rows", "epochs"), [(20, 100), (240, 16), (400, 10), (9_000, 10)])
+def test_few_pictures_are_seen_more_often(rows, epochs):
+    assert fitted(toy()).default_settings(rows)["epochs"] == epochs
 
 
 def test_a_model_without_maps_is_refused():
