@@ -57,6 +57,11 @@ def read(
     corrections: a CSV of id, given, corrected (`orthogon labels` writes it): these labels are changed, in all parts.
     name:    default: from the file, folder or public name; "data" for objects.
 
+    A table with a column of pictures and boxes (xmin, ymin, xmax, ymax; left, top, right, bottom; x, y, width, height;
+    cx, cy, w, h; in pixels or as shares) or points (NAME_x, NAME_y) has the target "object": one in each picture, of
+    the class in "label", "class", "category" or the target; none where the cells are empty. A box that is outside of
+    its picture by a pixel is clipped and counted, one by more is refused with its line.
+
     DataError says what is wrong, where, and the remedy. Nothing is dropped in silence: see `findings`.
     """
     if channels not in (None, 1, 3):
