@@ -31,8 +31,8 @@ def measure_norms(model: nn.Module, norms: Iterable[_BatchNorm], batches: Iterab
     training would make another network of it. With γ' = γ √(σ'² + ε) / √(σ² + ε) and β' = β + γ (μ' − μ) / √(σ² + ε)
     it is the same function in evaluation, and nearly the same in training.
     """
-    sums = {norm: _Sums() for norm in norms}
-    handles = [norm.register_forward_pre_hook(each.add) for norm, each in sums.items()]
+    seen = {norm: _Moments() for norm in norms}
+    handles = [norm.register_forward_pre_hook(each.add) for norm, each in seen.items()]
     training = model.training
     model.eval()
     try:
@@ -42,26 +42,25 @@ def measure_norms(model: nn.Module, norms: Iterable[_BatchNorm], batches: Iterab
         model.train(training)
         for handle in handles:
             handle.remove()
-    for norm, each in sums.items():
+    for norm, each in seen.items():
         if each.count:
-            _restate(norm, *each.moments())
+            _restate(norm, each.mean, each.variance)
 
 
-class _Sums:
-    """Count, sum and sum of squares of each channel over all that a norm is given, in double precision."""
+class _Moments:
+    """Count, mean and variance of each channel over all that a norm is given, joined in double precision."""
 
     def __init__(self) -> None:
-        self.count, self.total, self.squares = 0, torch.zeros(()), torch.zeros(())
+        self.count, self.mean, self.variance = 0, torch.zeros(()), torch.zeros(())
 
     def add(self, _: nn.Module, given: tuple[Any, ...]) -> None:
-        values = given[0].double().transpose(0, 1).flatten(1)
-        self.count += values.shape[1]
-        self.total = self.total.to(values.device) + values.sum(1)
-        self.squares = self.squares.to(values.device) + values.square().sum(1)
-
-    def moments(self) -> tuple[Tensor, Tensor]:
-        mean = self.total / self.count
-        return mean, (self.squares / self.count - mean.square()).clamp(min=0)
+        values = given[0]
+        variance, mean = (each.double() for each in torch.var_mean(values, (0, *range(2, values.ndim)), correction=0))
+        more = values.numel() // values.shape[1]
+        share = more / (self.count + more)
+        apart = mean - self.mean.to(mean.device)
+        self.variance = (1 - share) * self.variance.to(mean.device) + share * variance + share * (1 - share) * apart**2
+        self.mean, self.count = self.mean.to(mean.device) + share * apart, self.count + more
 
 
 def _restate(norm: _BatchNorm, mean: Tensor, variance: Tensor) -> None:

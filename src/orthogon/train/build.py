@@ -28,7 +28,7 @@ from orthogon.train.task import Task
 from orthogon.train.transfer import freeze_for, last_of_trunk
 from orthogon.train.weights import Weights, find
 
-TO_MEASURE = 256
+TO_MEASURE = 64
 """Examples by which batch norms without statistics are given some."""
 
 
@@ -96,7 +96,7 @@ def starting_model(task: Task, recipe: Recipe, rows: np.ndarray, module: nn.Modu
     new head, the last layers of its trunk made anew, and what is to be frozen frozen, in this order.
 
     module: one of the user's own instead; of all this it is frozen alone, in place.
-    Batch norms that come without statistics are given those of some of the rows (`measure_norms`).
+    Batch norms that come without statistics, and are to learn, are given those of some rows (`measure_norms`).
     """
     settings, seed = recipe.model, recipe.train.seed
     if module is not None:
@@ -109,18 +109,19 @@ def starting_model(task: Task, recipe: Recipe, rows: np.ndarray, module: nn.Modu
     if settings.weights is not None:
         anew = last_of_trunk(model, settings.reinitialize)
         drawn = {name: value.clone() for name, value in model.state_dict().items() if name.rpartition(".")[0] in anew}
-        _fill(model, task, settings, rows)
+        _fill(model, task, recipe, rows)
         model.load_state_dict(drawn, strict=False)
     model = _with_head(model, task.spec, settings, seed)
     freeze_for(model, recipe)
     return model
 
 
-def _fill(model: nn.Module, task: Task, settings: ModelSettings, rows: np.ndarray) -> None:
-    load_weights(model, chosen_weights(settings), task.classes)
-    if norms := unmeasured_norms(model):
+def _fill(model: nn.Module, task: Task, recipe: Recipe, rows: np.ndarray) -> None:
+    load_weights(model, chosen_weights(recipe.model), task.classes)
+    trunk_learns = recipe.train.transfer not in ("features", "head")
+    if trunk_learns and (norms := unmeasured_norms(model)):
         some = rows[np.linspace(0, len(rows) - 1, min(len(rows), TO_MEASURE)).astype(int)]
-        batches = [task.batch(part).inputs for part in torch.as_tensor(some, dtype=torch.int64).split(32)]
+        batches = [task.batch(part).inputs for part in torch.as_tensor(some, dtype=torch.int64).split(16)]
         measure_norms(model.to(batches[0][0].device), norms, batches)
 
 
