@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from orthogon.nn.receptive_field import ReceptiveField, receptive_field, rectangles
+from orthogon.equations.convolution_sizes import ReceptiveField, Window, receptive_field
+from orthogon.nn.receptive_field import rectangles
 from orthogon.nn.spec import InputSpec, ModelSpec
 from orthogon.registry import models
 
@@ -89,7 +90,7 @@ class Gated(nn.Module):
 def test_a_receptive_field_adds_what_each_layer_sees_times_the_stride_before_it(
     layers: list[tuple[int, ...]], expected: ReceptiveField
 ) -> None:
-    assert receptive_field(layers) == expected
+    assert receptive_field([Window(*each) for each in layers]) == expected
 
 
 def _vgg16() -> list[tuple[int, ...]]:
@@ -116,19 +117,19 @@ def test_receptive_fields_are_those_published_for_known_networks(
     layers: list[tuple[int, ...]], size: int, stride: int
 ) -> None:
     """Araujo, Norris & Sim 2019, table of Distill's article; conv5_3 of VGG-16 from its definition."""
-    found = receptive_field(layers)
-    assert (found.size, found.stride) == (size, stride)
+    found = receptive_field([Window(*each) for each in layers])
+    assert (found.size, found.step) == (size, stride)
 
 
 def test_the_span_of_a_unit_starts_a_stride_after_that_of_the_one_before_it() -> None:
-    field = receptive_field([(3, 2, 1), (3, 1, 1)])
+    field = receptive_field([Window(3, 2, 1), Window(3, 1, 1)])
     assert [field.span(unit) for unit in (0, 1, 5)] == [(-3, 4), (-1, 6), (7, 14)]
 
 
 def test_rectangles_of_a_chain_are_the_spans_of_the_recursion_cut_at_the_borders() -> None:
     model = _chain(nn.Conv2d(3, 4, 5, stride=2, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2, 1),
                    nn.Conv2d(4, 2, 3, padding=2, dilation=2), nn.AvgPool2d(2))
-    field = receptive_field([(5, 2, 2), (3, 2, 1), (3, 1, 2, 2), (2, 2)])
+    field = receptive_field([Window(5, 2, 2), Window(3, 2, 1), Window(3, 1, 2, 2), Window(2, 2)])
     found = rectangles(model, torch.zeros(1, 3, 40, 56), ["4"])["4"]
     assert found.dtype == torch.int64
     assert found.shape == (5, 7, 4)

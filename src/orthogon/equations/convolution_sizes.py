@@ -97,6 +97,11 @@ class ReceptiveField(NamedTuple):
     step: int
     start: int
 
+    def span(self, unit: int) -> tuple[int, int]:
+        """The first place that a unit sees, and the one after its last; padding not cut off."""
+        first = self.start + unit * self.step
+        return first, first + self.size
+
 
 def receptive_field(layers: Sequence[Window]) -> ReceptiveField:
     """What a unit of the last layer sees of the input of the first, along one axis.

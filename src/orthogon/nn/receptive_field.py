@@ -1,48 +1,15 @@
-"""Which pixels a unit can see: by arithmetic for a chain of layers, by running it for any network."""
+"""Which pixels a unit can see, for any network, by running it. For a chain of layers there is arithmetic:
+`equations.convolution_sizes.receptive_field`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from orthogon.nn.modes import evaluating
 from orthogon.nn.sight import Sight
-
-
-class ReceptiveField(NamedTuple):
-    """Along one side of the picture, in pixels.
-
-    size:   pixels that a unit sees. stride: from one unit's field to the next one's.
-    start:  the first pixel that unit 0 sees; negative where it reaches into the padding.
-    """
-
-    size: int
-    stride: int
-    start: int
-
-    def span(self, unit: int) -> tuple[int, int]:
-        """The first pixel that a unit sees, and the one after its last; padding not cut off."""
-        first = self.start + unit * self.stride
-        return first, first + self.size
-
-
-def receptive_field(layers: Iterable[Sequence[int]]) -> ReceptiveField:
-    """Of a unit after layers one behind another, each (kernel, stride, padding, dilation); the last three default to
-    1, 0, 1.
-
-    Every layer adds dilation × (kernel − 1) steps of the stride so far, and multiplies that stride by its own.
-    Source: Araujo, Norris & Sim 2019, "Computing receptive fields of convolutional neural networks", Distill.
-    """
-    size, step, start = 1, 1, 0
-    for layer in layers:
-        kernel, stride, padding, dilation = (*layer, *(1, 1, 0, 1)[len(layer) :])
-        size += dilation * (kernel - 1) * step
-        start -= padding * step
-        step *= stride
-    return ReceptiveField(size, step, start)
 
 
 def rectangles(model: nn.Module, inputs: Tensor | tuple[Tensor, ...], names: Sequence[str]) -> dict[str, Tensor]:
