@@ -235,11 +235,11 @@ def test_against_bias_more_layers_of_a_pretrained_network_learn_and_against_vari
     for before, after in (("features", "last"), ("head", "last"), ("last", "all")):
         changes = changes_of("more-layers-learn", transferred(before, **flip), PICTURES, "bias")
         assert changes == {"train.transfer": after, "train.optimizer": "adamw", "train.lr": 2e-3,
-                           "train.weight_decay": 0.05, "train.layer_decay": 0.5, "train.epochs": 11,
+                           "train.weight_decay": 0.05, "train.layer_decay": 0.5, "train.epochs": 10,
                            "train.batch_size": 32}
     for before, after in (("all", "last"), ("gradual", "last"), ("last", "features")):
         changes = changes_of("fewer-layers-learn", transferred(before, **flip), PICTURES, "variance")
-        assert (changes["train.transfer"], changes["train.epochs"]) == (after, 100 if after == "features" else 11)
+        assert (changes["train.transfer"], changes["train.epochs"]) == (after, 100 if after == "features" else 10)
     assert changes_of("fewer-layers-learn", transferred("last", train__augment=["crop"]), PICTURES,
                       "variance")["train.transfer"] == "head"
     assert changes_of("more-layers-learn", transferred("features"), PICTURES, "bias")["train.augment"] == [

@@ -337,8 +337,8 @@ def test_settings_suit_what_learns():
     assert transfer_settings("features", 9)["batch_size"] == 9
     for way in ("head", "last", "gradual", "all"):
         assert transfer_settings(way, 682) == {"optimizer": "adamw", "lr": 2e-3, "weight_decay": 0.05,
-                                               "layer_decay": 0.5, "epochs": 12, "batch_size": 32}
-    assert [transfer_settings("all", rows)["epochs"] for rows in (10, 400, 10**5)] == [40, 20, 5]
+                                               "layer_decay": 0.5, "epochs": 10, "batch_size": 32}
+    assert [transfer_settings("all", rows)["epochs"] for rows in (10, 400, 10**5)] == [40, 18, 5]
     assert transfer_settings("all", 10)["batch_size"] == 10
     data = blobs()
     wanted = own("all").with_values({"train.epochs": None, "train.lr": None})
