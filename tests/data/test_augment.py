@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 from scipy.ndimage import affine_transform
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from orthogon.data import augment, resample
 from orthogon.data.augment import WAYS, Augmentation
@@ -244,6 +245,15 @@ def test_pixels_that_are_only_moved_stay_bytes_and_all_else_is_float32():
     for ways in (("rotate",), ("flip", "color"), ("erase",), ("mixup",)):
         assert Augmentation(ways)(RAMP[:, :1], drawn()).dtype == torch.float32
     assert Augmentation(("rotate",))(RAMP.double(), drawn()).dtype == torch.float64
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_number_comes_back_from_the_device_so_that_it_trains_while_the_next_batch_is_drawn(way):
+    """Row 19.09: tensors without numbers refuse to be looked at, by `.item()` as by choosing with a mask."""
+    generator = drawn()
+    with FakeTensorMode():
+        changes = Augmentation((way,), colors=torch.rand(3, 3)).draw(8, 18, 24, generator)
+        assert changes.pictures(torch.zeros(8, 3, 18, 24, dtype=torch.uint8)).shape == (8, 3, 18, 24)
 
 
 def test_a_picture_of_another_size_than_drawn_for_is_refused():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.signal import convolve2d
+import torch
+from scipy.signal import convolve2d, correlate2d
 
 from orthogon.equations.convolution import (
     average_pool,
     convolution,
+    convolution_backward,
     max_pool,
     max_pool_backward,
     true_convolution,
@@ -30,6 +32,15 @@ def test_the_example_along_one_axis():
     """34.04, E59: not [17, 22, 39, 44]."""
     A, B = np.array([5.0, 3, 7, 5, 9, 7]), np.array([1.0, 2, 3])
     np.testing.assert_array_equal(one_axis(A, B), [32, 32, 44, 44])
+
+
+def test_a_cross_of_ones_is_laid_on_each_place_of_a_picture():
+    """Rows 16.02 and 16.18: what lies under the ones is added up."""
+    picture = np.array([[1.0, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 1, 1], [0, 0, 1, 1, 0], [0, 1, 1, 0, 0]])
+    cross = np.array([[1.0, 0, 1], [0, 1, 0], [1, 0, 1]])
+    z = convolution(picture[None, None], cross[None, None], np.zeros(1))[0][0, 0]
+    np.testing.assert_array_equal(z, [[4, 3, 4], [2, 4, 3], [2, 3, 4]])
+    np.testing.assert_array_equal(z, correlate2d(picture, cross, "valid"))
 
 
 @pytest.mark.parametrize(
@@ -86,6 +97,27 @@ def test_multiplications_are_counted_as_they_happen():
     assert multiplications((2, 7, 6), (3, 2, 3, 2), stride=2, padding=1) == (4 * 4) * 3 * (3 * 2) * 2
 
 
+def test_colors_are_channels_and_no_third_axis():
+    """E43: a filter slides over a colored picture along two axes and reads all its colors at each place; over a volume
+    it slides along three.
+    """
+    colored, volume = np.ones((1, 3, 5, 5)), np.ones((1, 1, 3, 5, 5))
+    assert convolution(colored, np.ones((2, 3, 2, 2)), np.zeros(2))[0].shape == (1, 2, 4, 4)
+    assert convolution(volume, np.ones((2, 1, 2, 2, 2)), np.zeros(2))[0].shape == (1, 2, 2, 4, 4)
+    with pytest.raises(ValueError, match="with the same C"):
+        convolution(colored, np.ones((2, 2, 2, 2)), np.zeros(2))
+
+
+def test_a_filter_of_one_pixel_is_a_fully_connected_layer_at_each_pixel():
+    """Row 16.24: it changes the number of channels; of a single channel it gives nothing but multiples."""
+    rng = np.random.default_rng(3)
+    x, W, b = rng.normal(size=(2, 6, 4, 5)), rng.normal(size=(3, 6, 1, 1)), rng.normal(size=3)
+    z, _ = convolution(x, W, b)
+    pixels = x.transpose(0, 2, 3, 1).reshape(-1, 6)
+    np.testing.assert_allclose(z.transpose(0, 2, 3, 1).reshape(-1, 3), pixels @ W[:, :, 0, 0].T + b, atol=1e-12)
+    np.testing.assert_allclose(convolution(x[:, :1], W[:1, :1], np.zeros(1))[0], W[0, 0, 0, 0] * x[:, :1])
+
+
 def test_the_bottleneck_saves_a_factor_of_ten():
     """34.11."""
     direct = multiplications((192, 28, 28), (32, 192, 5, 5), padding=2)
@@ -126,6 +158,21 @@ def test_only_a_true_convolution_is_associative():
         left = one_axis(one_axis(A, B, function), C, function)
         right = one_axis(A, one_axis(B, C, function, padding=1), function)
         assert np.allclose(left, right) == associative
+
+
+def test_decoding_by_transposed_weights_is_the_product_with_the_transposed_matrix():
+    """Row 16.30: a convolution is a product with a matrix, decoding with its weights one with the transpose."""
+    rng = np.random.default_rng(4)
+    W, cache = rng.normal(size=(3, 2, 3, 3)), None
+    columns = []
+    for unit in np.eye(2 * 7 * 5):
+        z, cache = convolution(unit.reshape(1, 2, 7, 5), W, np.zeros(3), stride=2, padding=1)
+        columns.append(z.ravel())
+    code = rng.normal(size=z.shape)
+    decoded, *_ = convolution_backward(code, cache)
+    np.testing.assert_allclose(decoded.ravel(), np.stack(columns) @ code.ravel(), atol=1e-12)
+    of_torch = torch.nn.functional.conv_transpose2d(torch.tensor(code), torch.tensor(W), stride=2, padding=1)
+    np.testing.assert_allclose(decoded, of_torch.numpy(), atol=1e-12)
 
 
 def test_a_padded_maximum_never_comes_from_the_border():

@@ -10,6 +10,7 @@ from orthogon.nn.cost import multiply_adds, parameter_count
 from orthogon.nn.spec import InputSpec, ModelSpec
 from orthogon.vision.googlenet import Module, googlenet
 from orthogon.vision.inception import MODULES, Mixed, inception
+from orthogon.vision.localizer import localizer
 
 BUILDERS = {"googlenet": googlenet, "inception_v3": inception}
 
@@ -141,3 +142,19 @@ def test_too_small_pictures_are_refused_with_the_smallest_side():
         built("googlenet", 31, stem="imagenet")
     assert "stem=small" in str(found.value.remedy)
     assert built("googlenet", 8, width=0.1).train()(torch.randn(2, 3, 8, 8)).output.shape == (2, 5)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_without_its_head_inception_is_a_part_of_other_networks(name):
+    """Row 18.11: its maps stand under a head for boxes, with the weights that it has as a classifier."""
+    x = torch.randn(2, 3, 75, 75)
+    classifier = built(name, 75, width=0.1).eval()
+    other = localizer(spec(75, outputs=4), trunk=name, trunk_options={"width": 0.1, "auxiliary": False}, hidden=0)
+    theirs = {key.removeprefix("trunk."): each for key, each in other.state_dict().items() if key.startswith("trunk.")}
+    weights = {f"trunk.{key}": each for key, each in classifier.state_dict().items() if key in theirs}
+    assert set(classifier.state_dict()) - set(theirs) == {
+        key for key in classifier.state_dict() if key.startswith(("fc", "aux", "AuxLogits"))}
+    other.load_state_dict(weights, strict=False)
+    other.eval()
+    torch.testing.assert_close(other.feature_maps(x)[-1], classifier.feature_maps(x)[-1])
+    assert other(x).shape == (2, 4)

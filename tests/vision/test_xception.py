@@ -6,6 +6,7 @@ import torch.nn.functional as F
 
 from orthogon.errors import RecipeError
 from orthogon.nn.cost import multiply_adds, parameter_count
+from orthogon.nn.freeze import layers
 from orthogon.nn.spec import InputSpec, ModelSpec
 from orthogon.vision.xception import Block, xception
 
@@ -57,3 +58,21 @@ def test_too_small_pictures_are_refused_with_the_smallest_side():
         with pytest.raises(RecipeError, match=f"at least {smallest}×{smallest} pixels"):
             xception(spec(smallest - 1), stem=stem)
         assert xception(spec(smallest, 3), stem=stem, width=0.1)(torch.randn(2, 3, smallest, smallest)).shape == (2, 3)
+
+
+def test_the_first_110_layers_of_keras_xception_are_94_here():
+    """Row 18.10: `model.layers[:110]`, where Keras counts the input, activations, pooling and additions as well, and a
+    separable convolution once."""
+    separable, conv, norm, nothing = 2, 1, 1, 0
+    first = [nothing, *(conv, norm, nothing) * 2]
+    halving = [nothing, separable, norm, nothing, separable, norm, conv, nothing, norm, nothing]
+    middle = [*(nothing, separable, norm) * 3, nothing]
+    of_keras = first + halving[1:] + halving * 2 + middle * 8 + halving
+    with torch.device("meta"):
+        net = xception(spec(299))
+    here = layers(net)
+    frozen = here[: sum(of_keras[:110])]
+    assert len(frozen) == 94
+    assert frozen[-3:] == ["block11.rep.1.conv1", "block11.rep.1.pointwise", "block11.rep.2"]
+    assert here[sum(of_keras) :] == ["conv3.conv1", "conv3.pointwise", "bn3", "conv4.conv1", "conv4.pointwise", "bn4",
+                                     net.output_name]
