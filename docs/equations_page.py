@@ -23,8 +23,8 @@ NOTICE = "<!-- Written by docs/equations_page.py from src/orthogon/equations; `m
 MODULES = (
     "derivative", "activations", "losses", "regression_losses", "perceptron", "quadratic", "dense", "logistic",
     "initialization", "regularization", "averages", "optimizers", "schedules", "normalization",
-    "weight_normalization", "convolution_sizes", "filters", "convolution", "boxes", "recurrent", "attention", "sequences", "embeddings", "similarity",
-    "boltzmann",
+    "weight_normalization", "convolution_sizes", "filters", "convolution", "boxes", "recurrent", "attention",
+    "sequences", "embeddings", "similarity", "boltzmann",
 )  # in the order of a course
 INTRODUCTION = """Under each function stands the largest distance of its outputs and gradients from torch's, in float64,
 relative to the largest entry where that is above 1, rounded up to a power of ten with room for another processor's last

@@ -136,7 +136,7 @@ def test_modules_named_in_the_architecture_exist():
 
 
 READ_A_RUN = {"evaluate", "report", "preflight", "find-rate", "diagnose", "probe", "compare", "learning-curve",
-              "mistakes", "labels", "mismatch", "calibrate", "human"}
+              "mistakes", "labels", "mismatch", "calibrate", "human", "inside", "ensemble"}
 COMMANDS = [topic[1] for part in make().data()["syllabus"] for topic in part["topics"]]
 
 
