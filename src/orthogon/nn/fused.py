@@ -12,6 +12,13 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
+class _Tracer(fx.Tracer):
+    """Looks into no convolution, those of other classes included."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, _CONVOLUTIONS) or super().is_leaf_module(m, module_qualified_name)
+
+
 def fused(model: nn.Module) -> nn.Module:
     """A copy in evaluation mode that gives the same outputs, to rounding, with less work; the model stays as it is.
 
@@ -20,11 +27,10 @@ def fused(model: nn.Module) -> nn.Module:
     forward pass torch.fx cannot follow (it branches on values, say) is copied as it is.
     """
     copied = copy.deepcopy(model).eval()
-    kinds = [type(module) for module in copied.modules()]
-    if not any(issubclass(kind, _BatchNorm) for kind in kinds) or not set(kinds) & set(_CONVOLUTIONS):
+    if not all(any(isinstance(module, kind) for module in copied.modules()) for kind in (_BatchNorm, _CONVOLUTIONS)):
         return copied
     try:
-        traced = fx.symbolic_trace(copied)
+        traced = fx.GraphModule(copied, _Tracer().trace(copied))
     except Exception:  # torch.fx raises what the traced code raises
         return copied
     modules = dict(traced.named_modules())
@@ -34,7 +40,7 @@ def fused(model: nn.Module) -> nn.Module:
         if (node.op == "call_module" and isinstance(modules[node.target], _BatchNorm)
                 and isinstance(before, fx.Node) and before.op == "call_module" and len(before.users) == 1
                 and calls[str(before.target)] == 1
-                and type(modules[str(before.target)]) in _CONVOLUTIONS):
+                and isinstance(modules[str(before.target)], _CONVOLUTIONS)):
             convolution = modules[str(before.target)]
             folded = fuse_conv_bn_eval(convolution, modules[node.target])  # type: ignore[arg-type]
             traced.set_submodule(str(before.target), folded)

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from orthogon.errors import RecipeError, nearest
+from orthogon.nn.depthwise import DepthwiseConv2d
 from orthogon.nn.spec import ModelSpec
 from orthogon.vision.blocks import FullyConnectedHead, choose_form, lone_picture, require_side
 
@@ -36,7 +37,7 @@ STAGES: dict[str, tuple[Stage, ...]] = {
 }
 
 
-class SameConv2d(nn.Conv2d):
+class SameConv2d(DepthwiseConv2d):
     """A convolution padded with zeros as TensorFlow's SAME: ⌈side / stride⌉ places along each side; where that takes an
     odd number of zeros, there is one more at the right and at the bottom. torch pads both sides alike."""
 
@@ -52,8 +53,9 @@ def convolution(channels_in: int, channels_out: int, kernel: int, stride: int, g
                 ) -> list[nn.Module]:
     """A convolution without bias, padded "symmetric" or "same", and its batch norm."""
     same = padding == "same" and stride > 1  # at stride 1 both paddings are one
-    conv = (SameConv2d if same else nn.Conv2d)(channels_in, channels_out, kernel, stride, groups=groups, bias=False,
-                                               padding=0 if same else kernel // 2)
+    kind = SameConv2d if same else DepthwiseConv2d
+    conv = kind(channels_in, channels_out, kernel, stride, groups=groups, bias=False,
+                padding=0 if same else kernel // 2)
     return [conv, nn.BatchNorm2d(channels_out)]
 
 
