@@ -48,7 +48,7 @@ PREDICTED = {"eager": "plain PyTorch, evaluation mode", "fp32": "**Orthogon**, f
 
 def measure(settings: Settings) -> Record:
     """Training and prediction of both networks, and the machine's matrix rates in the same run."""
-    steps = 2 if settings.quick else 20
+    steps = 2 if settings.quick else 8
     training, prediction = {}, {}
     for name in NAMES:
         given = Problem(name, rows=steps * BATCH, batch=BATCH, epochs=2)
