@@ -99,6 +99,25 @@ def test_the_course_convnet_for_digits_layer_by_layer():
     assert ((144 + 1) * 128, (128 + 1) * 10) == (18_560, 1_290)
 
 
+@pytest.mark.parametrize(("groups", "in_all"), [(1, 62_378_344), (2, 60_965_224)])
+def test_alexnet_has_its_parameters_in_one_group_and_in_two(groups, in_all):
+    """34.09: the layers of 2012; of two GPUs each saw half of the channels in the second, fourth and fifth of them."""
+    layers = [(3, 96, 11, 1), (96, 256, 5, groups), (256, 384, 3, 1), (384, 384, 3, groups), (384, 256, 3, groups),
+              (256, 4096, 6, 1), (4096, 4096, 1, 1), (4096, 1000, 1, 1)]
+    assert sum(parameters(before, after, (f, f), of) for before, after, f, of in layers) == in_all
+
+
+def test_vgg_16_has_its_parameters():
+    """34.10, E32: 138 million, of blocks of 2, 2, 3, 3 and 3 convolutions."""
+    layers, channels = [], 3
+    for convolutions, width in ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)):
+        for _ in range(convolutions):
+            layers.append((channels, width, 3))
+            channels = width
+    layers += [(512, 4096, 7), (4096, 4096, 1), (4096, 1000, 1)]
+    assert sum(parameters(before, after, (f, f)) for before, after, f in layers) == 138_357_544
+
+
 def seen(layers: list[Window], n: int) -> list[tuple[int, int]]:
     """The first and last place of the input that each unit depends on, by gradients of ones."""
     x = torch.zeros(1, 1, n, dtype=torch.float64, requires_grad=True)

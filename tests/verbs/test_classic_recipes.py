@@ -55,7 +55,19 @@ def test_the_program_for_one_object_runs(tmp_path):
     assert run.result["task"] == "localize"
 
 
-def test_the_program_for_digits_runs(tmp_path):
-    """Row 17.16, one epoch on the bundled digits."""
-    run = og.train("digits", recipe="classic/mnist-convnet", epochs=1, out=tmp_path, quiet=True)
+def test_the_program_for_digits_runs_and_prepares_all_three_parts_alike(tmp_path):
+    """Row 17.16, one epoch on the bundled digits. E61, E62: train, dev and test are standardized by train, none shares
+    an example with another, and the score that bears the name of a part is that of its own examples.
+    """
+    data = og.read("digits")
+    run = og.train(data, recipe="classic/mnist-convnet", epochs=1, out=tmp_path, quiet=True)
     assert run.result["model"]["name"] == "plain"
+    place = {identity: row for row, identity in enumerate(data.ids.tolist())}
+    parts = {part: [place[identity] for identity in run.rows(part).ids.tolist()] for part in ("train", "dev", "test")}
+    assert sorted(row for rows in parts.values() for row in rows) == list(range(len(data)))
+    column = data.columns["label"]
+    for part, rows in parts.items():
+        told = [each["label"] for each in og.predict(run, data.columns["image"].pixels[rows])]
+        true = [column.levels[column.codes[row]] for row in rows]
+        right = sum(one == other for one, other in zip(told, true, strict=True))
+        assert run.result["splits"][part]["metrics"]["accuracy"]["value"] == right / len(rows)
