@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +50,9 @@ def _open(path: Path) -> Image.Image:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        return Image.open(path, formats=FORMATS)
+        with warnings.catch_warnings():  # of many pixels, which are refused here with the name of the file
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return Image.open(path, formats=FORMATS)
     except FileNotFoundError:
         raise PictureError("missing-image", "there is no such file", where=str(path)) from None
     except UnidentifiedImageError:

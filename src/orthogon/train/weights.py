@@ -201,8 +201,8 @@ def check(path: Path, sha256: str) -> None:
     """RecipeError where the content is not what it should be, also of a file that was here before."""
     found = remembered_sha256(path)
     if not found.startswith(sha256):
-        raise RecipeError(f"this is not the file that was published: SHA-256 {found}, expected {sha256}",
-                          where=str(path), remedy="It is damaged or was tampered with. Delete it and get it again.")
+        raise RecipeError(f"this is not the file that was published or saved: SHA-256 {found}, expected {sha256}",
+                          where=str(path), remedy="It is damaged or was tampered with: get or make it again.")
 
 
 # --- what they fill ------------------------------------------------------------------------------------------
