@@ -143,9 +143,9 @@ def test_an_arm_at_a_quarter_of_the_budget_takes_a_quarter_of_the_steps(train_ar
 def test_schedules_are_compressed_with_the_steps():
     recipe = Recipe().with_values({"train.steps": 900, "train.schedule": "manual", "train.schedule_epochs": 10,
                                    "train.schedule_table": {6: 0.3, 9: 0.1}})
-    settings = shortened(Plan(recipe, (), 0, 0), 1 / 3).recipe.train
+    settings = shortened(Plan(recipe, (), 0, 0, 0), 1 / 3).recipe.train
     assert (settings.steps, settings.schedule_epochs, settings.schedule_table) == (300, 3, {2: 0.3, 3: 0.1})
-    assert shortened(Plan(recipe, (), 0, 0), 1e-6).recipe.train.steps == 1
+    assert shortened(Plan(recipe, (), 0, 0, 0), 1e-6).recipe.train.steps == 1
 
 
 def test_an_arm_that_fails_is_a_result_with_its_reason(train_arm):

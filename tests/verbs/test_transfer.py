@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import orthogon as og
@@ -30,5 +32,11 @@ def test_the_head_learns_on_stored_features_and_the_whole_network_is_what_is_mea
     first, second = (og.load(each.path).model.state_dict() for each in (given, run))
     changed = {name for name in first if (first[name] != second[name]).any()}
     assert changed == {"output.weight", "output.bias"}
+    size = run.result["model"]
+    assert size["learning"] == sum(first[name].numel() for name in changed)
+    assert size["parameters"] == given.result["model"]["parameters"] == given.result["model"]["learning"]
+    card = re.search(r"([\d,]+) parameters, of which ([\d,]+) learn", (run.path / "report.html").read_text())
+    assert card
+    assert [int(each.replace(",", "")) for each in card.groups()] == [size["parameters"], size["learning"]]
     assert (tmp_path / "cache" / "features").exists()
     assert run.rows("dev")["prediction"].shape == (60,)

@@ -107,9 +107,16 @@ def _cards(view: View) -> list[tuple[str, str, str]]:
     seconds = view.result.get("seconds")
     if isinstance(seconds, int | float):
         model = view.result.get("model") or {}
-        size = f"{model['parameters']:,} parameters" if isinstance(model.get("parameters"), int) else ""
-        cards.append(("trained in", duration(seconds), size))
+        cards.append(("trained and measured in", duration(seconds), _size(model)))
     return cards
+
+
+def _size(model: dict[str, Any]) -> str:
+    parameters, learning = model.get("parameters"), model.get("learning")
+    if not isinstance(parameters, int):
+        return ""
+    frozen = isinstance(learning, int) and learning < parameters
+    return f"{parameters:,} parameters{f', of which {learning:,} learn' if frozen else ''}"
 
 
 def duration(seconds: float) -> str:
@@ -196,8 +203,8 @@ def _gaps(page: Page, view: View) -> None:
     page.figure(
         dots(list(sizes.items()), title="gaps between the rungs", percent=False,
              x_label="gap, points" if in_points else "gap", highlight=[str(view.diagnosis.get("act") or "")]),
-        f"What each step costs. Present: surely above {shown}, which are tolerated; negligible: surely below; "
-        "undecided: the interval holds both.",
+        f"What each step costs. Present: surely above {shown}, which {'are' if in_points else 'is'} tolerated; "
+        "negligible: surely below; undecided: the interval holds both.",
     )
     page.html(table)
 

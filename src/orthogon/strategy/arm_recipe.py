@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from orthogon.errors import RecipeError
@@ -54,4 +55,4 @@ def shortened(full: Plan, budget: float) -> Plan:
         "train.steps": max(1, round(budget * (settings.steps or 1))), "train.schedule_table": table,
         "train.schedule_epochs": max(1, round(budget * settings.schedule_epochs)),
     })
-    return Plan(recipe, full.reasons, full.parameters, full.multiply_adds)
+    return replace(full, recipe=recipe)

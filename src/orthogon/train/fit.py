@@ -16,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from orthogon import registry
 from orthogon.data.dataset import Dataset
 from orthogon.errors import RecipeError
-from orthogon.nn.cost import multiply_adds, parameter_count
+from orthogon.nn.cost import multiply_adds
 from orthogon.nn.freeze import head_of
 from orthogon.nn.self_normalizing import check_self_normalizing
 from orthogon.nn.sync_batch_norm import SyncBatchNorm, synchronized
@@ -48,12 +48,13 @@ class Plan:
     """A recipe of which nothing is left open, and what it was decided by.
 
     reasons: sentences on what was chosen for this hardware. parameters, multiply_adds: of the model, the latter for
-    one example forward.
+    one example forward. learning: how many of the parameters are trained.
     """
 
     recipe: Recipe
     reasons: tuple[str, ...]
     parameters: int
+    learning: int
     multiply_adds: int
 
 
@@ -126,7 +127,8 @@ def plan(recipe: Recipe, task: Task, rows: np.ndarray, dev_rows: np.ndarray | No
         settings = settings.model_copy(update={"steps": steps})
     reasons += _check_schedule(settings, sampler)
     recipe = recipe.model_copy(update={"train": settings})
-    return Plan(recipe, tuple(reasons), parameter_count(model), cost)
+    size = sum(each.numel() for each in model.parameters())
+    return Plan(recipe, tuple(reasons), size, sum(trained), cost)
 
 
 def _steps(settings: TrainSettings, sampler: Sampler, task: Task, model: nn.Module, few: Batch, rows: np.ndarray,

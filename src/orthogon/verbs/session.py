@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from math import inf
 from typing import Any
@@ -89,7 +90,7 @@ class Session:
         chosen = plan(prepared.recipe, task, rows, dev, tune=self.tune, model=model or self.module)
         if ranks.world > 1:  # timing differs between ranks; the first one's choice counts
             shared = ranks.share(chosen.recipe.model_dump() if ranks.first else None)
-            chosen = Plan(Recipe.from_dict(shared), chosen.reasons, chosen.parameters, chosen.multiply_adds)
+            chosen = replace(chosen, recipe=Recipe.from_dict(shared))
         if ranks.first:
             self.run.save_recipe(chosen.recipe)
         settings = chosen.recipe.train
@@ -98,7 +99,7 @@ class Session:
             length = f"{settings.epochs} epoch{'s' if settings.epochs != 1 else ''}"
         self.console.line(
             str(chosen.recipe.model.name),
-            f"{chosen.parameters:,} parameters; {settings.optimizer}, {settings.schedule}, {length}; "
+            f"{_size(chosen)}; {settings.optimizer}, {settings.schedule}, {length}; "
             + sentence(settings, list(chosen.reasons)),
         )
         if chosen.recipe.model.weights is not None and not is_begun(self.run):
@@ -206,7 +207,7 @@ class Session:
             "run": str(run.path), "name": run.name, "task": task.name, "metric": metric,
             "seconds": round(time.monotonic() - self.started, 3),
             "model": {"name": fitted.plan.recipe.model.name, "parameters": fitted.plan.parameters,
-                      "multiply_adds": fitted.plan.multiply_adds},
+                      "learning": fitted.plan.learning, "multiply_adds": fitted.plan.multiply_adds},
             "data": {"title": prepared.data.card.title or prepared.data.name, "n": len(prepared.data),
                      "sentence": describe(prepared.data), "noun": noun, "card": vars(prepared.data.card)},
             "split": {"sentence": prepared.passport.describe(), "sentences": list(prepared.passport.sentences),
@@ -251,8 +252,7 @@ class Session:
             {"train.steps": max(1, round((fitted.plan.recipe.train.steps or 1) * len(rows) / len(parts["train"])))}
         )
         self.console.line("refit", f"on {len(rows):,}: all parts but test; it has no score of its own")
-        again = Plan(scaled, fitted.plan.reasons, fitted.plan.parameters, fitted.plan.multiply_adds)
-        return task, fit(again, task, prepared.data, rows, model=self.module)
+        return task, fit(replace(fitted.plan, recipe=scaled), task, prepared.data, rows, model=self.module)
 
     def _warn(self, prepared: Prepared) -> None:
         for text in prepared.passport.sentences:
@@ -304,6 +304,11 @@ def describe(data: Dataset) -> str:
     else:
         parts.append(f"target {data.target}")
     return ", ".join(parts)
+
+
+def _size(chosen: Plan) -> str:
+    frozen = chosen.learning < chosen.parameters
+    return f"{chosen.parameters:,} parameters{f', of which {chosen.learning:,} learn' if frozen else ''}"
 
 
 def speed(fitted: Fitted) -> dict[str, Any]:
