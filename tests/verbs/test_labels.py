@@ -160,3 +160,13 @@ def test_mismatch_of_a_run_split_at_random_looks_at_train_and_dev(here):
     assert {each["name"] for each in document["features"]} == {"a", "b", "the label"}
     assert document["sheet"] is None
     assert document["work"] == []
+
+
+def test_without_classes_nothing_is_trained_before_it_is_refused(tmp_path, capsys):
+    random = np.random.default_rng(0)
+    rows = [f"{a:.3f},{2 * a:.3f}" for a in random.normal(size=60)]
+    (tmp_path / "lines.csv").write_text("x,y\n" + "\n".join(rows) + "\n")
+    og.train("lines.csv", target="y", epochs=1, quiet=True, options={"train.threads": 1, "train.preflight": False})
+    with pytest.raises(DataError, match="each example has one class"):
+        og.labels()
+    assert "fold" not in "".join(capsys.readouterr())

@@ -140,6 +140,8 @@ def _held_out(
         for rows in parts:
             check_held_out(rows)
         return [replace(Rows.join(parts), split="held-out")], examples_of(run)
+    if "dev" in run.evaluations():
+        check_held_out(run.rows("dev"))  # before folds are trained, rather than after
     prepared = prepare(run.recipe(), data, run.path / "passport.json")
     passport = prepared.passport
     examples = replace(prepared.data, part=passport.part_of())
