@@ -173,7 +173,7 @@ _PLAIN = (
     Option("padding", "same", "same or valid"),
     Option("pool", "max", "max or average"),
     Option("dense", (128,), "sizes of the fully connected layers", high=65_536, **_SHAPE),
-    Option("dropout", 0.0, _DROPOUT.format("the last map"), 0, 0.99, problem="dev fit"),
+    Option("dropout", 0.0, _DROPOUT.format("units of the last map"), 0, 0.99, problem="dev fit"),
     Option("activation", "relu", "after each convolution and fully connected layer"),
 )
 _LOCALIZER = (

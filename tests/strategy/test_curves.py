@@ -199,7 +199,7 @@ def test_both_losses_together_tell_overfitting_and_underfitting(train, dev, find
 
 def test_dropout_is_named_as_what_lifts_the_train_loss():
     said = _finding(read_curves(_lines(_falling(1.0), _falling(0.5)), disturbed=["dropout"]), "train and dev").sentence
-    assert "dropout act in training only" in said
+    assert "dropout acts in training only" in said
 
 
 def _steps(losses) -> list[dict]:

@@ -216,14 +216,14 @@ def test_without_a_reference_bias_is_unknown_and_the_training_error_is_told():
     found = diagnose(parts(train=(120, 1000), dev=(125, 1000)), ACCURACY, like_train=True)
     assert found.gap("bias").state == "unknown"
     assert found.gap("bias").estimate is None
-    assert "Bias is unknown: the training error is 12.0 %" in found.sentence
+    assert "Bias is unknown: the error on train is 12.0 %" in found.sentence
     assert found.outcome == "not enough evidence"
 
 
 def test_an_open_gap_that_is_surely_small_does_not_stand_in_the_way():
     found = diagnose(parts(train=(1440, 10_000), dev=(530, 3923), test=(2330, 16_281)), ACCURACY, like_train=True)
     assert found.gap("dev overfitting").state == "undecided"
-    assert found.sentence.startswith("Not variance, not mismatch. Bias is unknown: the training error is 14.4 %")
+    assert found.sentence.startswith("Not variance, not mismatch. Bias is unknown: the error on train is 14.4 %")
 
 
 def test_bias_is_at_most_the_training_error():

@@ -158,7 +158,7 @@ def test_too_little_time_is_said_and_still_shows_the_mistakes(run: Run, monkeypa
     predictor.task.attach(prepared.data, predictor.device)
     said = verb.inside_at_end(run, predictor.task, predictor.model, Compute(predictor.device), prepared, 0.0)
     found = run.evidence()["inside"]
-    assert "cut short for time" in said
+    assert "; cut short for time after 64 of 96 pictures" in said
     assert found["looked_at"] == 64
     assert len(found["examples"]) == 6
     assert "occlusion" not in found["examples"][0]

@@ -184,7 +184,8 @@ def _gap(train: Floats, dev: Floats, disturbed: Sequence[str]) -> Reading:
     fitted, seen = float(np.median(train[last])), float(np.median(dev[last]))
     evidence = {"train": fitted, "dev": seen, "gap": seen - fitted, "first": float(train[0])}
     both = f"dev loss {seen:.3g}, train loss {fitted:.3g}"
-    why = f" ({' and '.join(disturbed)} act in training only, which raises its loss)" if disturbed else ""
+    acts = "act" if len(disturbed) > 1 else "acts"
+    why = f" ({' and '.join(disturbed)} {acts} in training only, which raises its loss)" if disturbed else ""
     if seen - fitted > CLOSE * max(fitted, seen):
         return Reading("train and dev", "apart", f"At the end {both}: the difference of {seen - fitted:.2g} is the "
                        f"amount of overfitting{why}.", evidence)

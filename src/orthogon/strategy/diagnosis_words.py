@@ -201,7 +201,7 @@ def _open_bias(found: Diagnosis) -> str:
     if found.gap("bias").state != "unknown" or found.past_human or train is None:
         return ""
     share = "%" if found.unit == "rate" else found.unit
-    return (f"Bias is unknown: the training {found.metric} is {_number(train.estimate.value, found.unit)}"
+    return (f"Bias is unknown: the {found.metric} on train is {_number(train.estimate.value, found.unit)}"
             f"{' ' + share if share else ''}, and neither --human nor --goal was given.")
 
 

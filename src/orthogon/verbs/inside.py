@@ -187,7 +187,8 @@ def _document(
     patches, looked_at = patches_document(subject, drawn, names, units, clock)
     add_occlusion(subject, places, found, clock)
     shown = [*(f"{len(found)} examples of {material.part}" for _ in found[:1]), f"units of {', '.join(names)}"]
-    cut = f", cut short for time, of {looked_at:,} of {len(drawn):,} pictures" if clock.cut else ""
+    until = f"after {looked_at:,} of {len(drawn):,} pictures" if looked_at < len(drawn) else "before occlusion was done"
+    cut = f"; cut short for time {until}" if clock.cut else ""
     return {
         "sentence": f"{' and '.join(shown)}{cut}", "part": material.part, "about_examples": _about(rows),
         "heat_layer": heat_layer, "picture": list(subject.inputs([0])[0].shape[2:]), "looked_at": looked_at,

@@ -30,7 +30,7 @@ def draw_object(picture: np.ndarray, true_box: np.ndarray | None, box: np.ndarra
     image = to_image(picture).convert("RGB")
     factor = max(1, -(-SIDE // max(image.size)))
     image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
-    pen, width = ImageDraw.Draw(image), max(2, round(max(image.size) / 110))
+    pen, width = ImageDraw.Draw(image), max(2, round(max(image.size) / 64))
     for color, corners in ((TRUE, true_box), (PREDICTED, box)):
         if corners is not None and not np.isnan(corners[0]):
             _box(pen, np.asarray(corners, float) * factor, color, width, image.size)
