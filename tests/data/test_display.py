@@ -7,8 +7,12 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from orthogon.data.columns import CategoryColumn, ImageColumn
+from orthogon.data.dataset import Dataset
 from orthogon.data.display import choose, headline, show
+from orthogon.data.masks import MaskColumn
 from orthogon.data.read import read
+from orthogon.data.target_columns import BoxColumn, ObjectColumn
 from orthogon.errors import DataError
 
 EVIL = "<script>alert('x')</script>"
@@ -76,3 +80,24 @@ def test_parts_sources_and_notes_are_told():
 def test_many_columns_are_cut_with_a_word(tmp_path):
     frame = pl.DataFrame({f"c{i}": [1, 2] for i in range(80)})
     assert "and 20 more" in str(read(frame).show())
+
+
+@pytest.mark.parametrize(("fit", "left"), [("crop", 0), ("letterbox", 16), ("stretch", 0)])
+def test_targets_that_lie_on_pictures_are_drawn_where_they_lie(fit, left):
+    """A picture twice as high as wide, a yellow frame around its upper half and a tint over its lower one."""
+    pixels, half = np.zeros((1, 3, 128, 64), np.uint8), np.zeros((1, 128, 64), np.uint8)
+    half[:, 64:] = 1
+    target = ObjectColumn(BoxColumn(np.array([[0, 0, 64, 64]])), CategoryColumn.from_values(["cat"]))
+    columns = {"image": ImageColumn(pixels), "object": target}
+    shown = show(Dataset("boxed", columns, "object", np.array(["0"])), size=(64, 64), fit=fit)
+    sheet = np.asarray(shown.sheet)[10:138, 10:138]
+    yellow = np.argwhere((sheet[:, :, 0] > 120) & (sheet[:, :, 2] < 90))
+    low, high = yellow.min(axis=0), yellow.max(axis=0)
+    # Cut at its middle, only the upper half of what is seen lies in the box, whose upper edge is out of sight.
+    assert np.abs([low[1] - 2 * left, high[1] - (127 - 2 * left), high[0] - 63]).max() <= 4
+    assert shown.captions() == ["cat\n0"]
+    columns = {"image": ImageColumn(pixels), "mask": MaskColumn.from_array(half)}
+    shown = show(Dataset("masked", columns, "mask", np.array(["0"])), size=(64, 64), fit=fit)
+    sheet = np.asarray(shown.sheet)[10:138, 10:138]
+    assert sheet[10, 64].max() == 0
+    assert sheet[100, 64].max() > 60

@@ -15,6 +15,7 @@ from orthogon.data.columns import CategoryColumn, ImageColumn
 from orthogon.data.dataset import Dataset
 from orthogon.data.shapes import POINTS, shapes
 from orthogon.data.target_columns import BoxColumn, ObjectColumn, PointsColumn
+from orthogon.draw.objects import PREDICTED, TRUE, draw_object
 from orthogon.errors import DataError, RecipeError
 from orthogon.tasks.infer import as_target, infer_task
 from orthogon.train.compute import Compute
@@ -24,7 +25,6 @@ from orthogon.train.rows import Rows
 from orthogon.vision.localization_baseline import MeanBox
 from orthogon.vision.localization_metrics import localization_metrics
 from orthogon.vision.localize import Localize, mirrored_name
-from orthogon.vision.object_drawing import PREDICTED, TRUE, draw_object
 
 CPU = torch.device("cpu")
 NAN = np.nan

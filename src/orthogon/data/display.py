@@ -23,6 +23,8 @@ from orthogon.data.columns import (
 from orthogon.data.dataset import PARTS, Dataset
 from orthogon.data.masks import MaskColumn
 from orthogon.data.pictures import DETAILED, SMALL, materialize, network_size
+from orthogon.data.target_columns import ObjectColumn
+from orthogon.data.target_drawing import with_targets
 from orthogon.errors import DataError
 
 if TYPE_CHECKING:
@@ -79,7 +81,8 @@ class Shown:
 
     @cached_property
     def sheet(self) -> Image.Image:
-        """The contact sheet, each picture over its label and id. DataError where the data has no pictures."""
+        """The contact sheet, each picture over its label and id; masks, boxes and points that are to be predicted are
+        drawn in. DataError where the data has no pictures."""
         from orthogon.draw.images import contact_sheet
 
         column = self.picture_column
@@ -90,12 +93,15 @@ class Shown:
         side = max(pixels.shape[2:])
         cell = side * max(1, _CELL // side)  # a whole multiple: every pixel stays a square
         pictures = [picture.transpose(1, 2, 0) for picture in pixels]
+        target = self.data.columns.get(self.data.target or "")
+        if target is not None:
+            pictures = with_targets(pictures, target.take(self.rows), small.sizes, self.fit)
         return contact_sheet(pictures, self.captions(), columns=8, cell=max(cell, _CELL // 2))
 
     def captions(self) -> list[str]:
         """Two lines for each shown row: the target, then the id."""
         target = self.data.columns.get(self.data.target or "")
-        labels = [cell_text(target, int(row)) if target is not None else "" for row in self.rows]
+        labels = [_caption(target, int(row)) if target is not None else "" for row in self.rows]
         # Of a file in the folder of its class the file name says the rest.
         ids = [name.removeprefix(f"{label}/") for label, name in zip(labels, self.data.ids[self.rows].tolist())]
         ids = [name if len(name) <= 18 else "…" + name[-17:] for name in ids]
@@ -276,6 +282,13 @@ def cell_text(column: Column, row: int) -> str:
     if isinstance(value, float):
         return "–" if np.isnan(value) else f"{value:.10g}"
     return short(str(value)) or "–"
+
+
+def _caption(target: Column, row: int) -> str:
+    """What a picture does not show by itself: of an object, which is drawn in, its class alone."""
+    if isinstance(target, ObjectColumn) and target.labels is not None and target.present[row]:
+        target = target.labels
+    return cell_text(target, row)
 
 
 def short(text: str, most: int = _LONG) -> str:

@@ -15,6 +15,7 @@ from orthogon.data.dataset import Dataset
 from orthogon.data.encode import ImageEncoder
 from orthogon.data.geometry import Placement, box_to_center, placement
 from orthogon.data.target_columns import ObjectColumn
+from orthogon.draw.objects import draw_objects
 from orthogon.errors import DataError, RecipeError, nearest
 from orthogon.nn.auxiliary import outputs_by_weight
 from orthogon.tasks.infer import as_object
@@ -25,7 +26,6 @@ from orthogon.train.task import Baseline, Batch, Loss, Metric, Part
 from orthogon.vision.localization_loss import LOSSES, counted, localization_losses
 from orthogon.vision.localization_metrics import localization_metrics
 from orthogon.vision.localization_results import Judge, decoded, object_results
-from orthogon.vision.object_drawing import draw_objects
 from orthogon.vision.object_layout import LEAST_SPREAD, Layout, Truth
 
 NO_OBJECT = "no object"
