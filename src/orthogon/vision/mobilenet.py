@@ -53,7 +53,7 @@ def convolution(channels_in: int, channels_out: int, kernel: int, stride: int, g
                 ) -> list[nn.Module]:
     """A convolution without bias, padded "symmetric" or "same", and its batch norm."""
     same = padding == "same" and stride > 1  # at stride 1 both paddings are one
-    kind = SameConv2d if same else DepthwiseConv2d
+    kind = SameConv2d if same else DepthwiseConv2d if groups > 1 else nn.Conv2d
     conv = kind(channels_in, channels_out, kernel, stride, groups=groups, bias=False,
                 padding=0 if same else kernel // 2)
     return [conv, nn.BatchNorm2d(channels_out)]
