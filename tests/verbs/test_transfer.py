@@ -40,3 +40,5 @@ def test_the_head_learns_on_stored_features_and_the_whole_network_is_what_is_mea
     assert [int(each.replace(",", "")) for each in card.groups()] == [size["parameters"], size["learning"]]
     assert (tmp_path / "cache" / "features").exists()
     assert run.rows("dev")["prediction"].shape == (60,)
+    looked = og.labels(run, rounds=1, quiet=True)  # whose folds would move pictures, which stored features do not know
+    assert len(looked.queue.given) == 180

@@ -62,10 +62,12 @@ class OutOfFold:
         return rows
 
     def _recipe(self, repeat: int, rows: int) -> Recipe:
-        """The run's, shorter, without a dev set to look at; moved pictures are not so soon known by heart."""
+        """The run's, shorter, without a dev set to look at; moved pictures are not so soon known by heart, where what
+        learns does not do it on stored features."""
         settings = self.recipe.train
         steps = max(1, round(LENGTH * (settings.steps or 1) * rows / self.trained))
         pictures = self.recipe.model.name not in ("linear", "mlp") and not settings.augment
+        pictures = pictures and settings.transfer != "features"
         return self.recipe.with_values({
             "train.steps": steps, "train.seed": settings.seed + repeat, "train.early_stopping": None,
             "train.keep_best": False, "train.refit": False, "train.health": False, "train.preflight": False,
