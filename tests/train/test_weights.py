@@ -390,8 +390,10 @@ def test_the_table_and_the_names_are_found_without_torch():
 def test_a_file_that_cannot_be_fetched_is_told_with_its_address(monkeypatch):
     gone = row(address="file:///nowhere/toy.pth")
     monkeypatch.setattr(weights, "PUBLISHED", (gone,))
-    with pytest.raises(DataError, match="nowhere"):
+    with pytest.raises(DataError, match="nowhere") as told:
         tensors_of(find("toy", "resnet20"))
+    assert told.value.what.startswith("got 0 bytes (")
+    assert str(weights.weights_cache() / gone.file) in told.value.remedy  # where it is then found
 
 
 def test_what_a_file_says_of_itself_comes_back(tmp_path):

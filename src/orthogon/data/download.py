@@ -115,7 +115,7 @@ class _Longer(OSError):
 
 
 def _check(remote: Remote, part: Path, size: int | None, trouble: Exception | None) -> None:
-    by_hand = "Fetch it by hand and put it into the folder that $ORTHOGON_DATA names."
+    by_hand = f"Fetch it by hand and put it here: {part.with_name(remote.name)}"
     if isinstance(trouble, _Longer):
         part.unlink(missing_ok=True)
         expected = "" if size is None else f" than the {size:,} bytes expected"
@@ -123,7 +123,8 @@ def _check(remote: Remote, part: Path, size: int | None, trouble: Exception | No
     got = part.stat().st_size if part.exists() else 0
     if got != size:
         reason = f" ({trouble})" if trouble else ""
-        raise DataError(f"got {got:,} of {'' if size is None else f'{size:,} '}bytes{reason}", where=remote.address,
+        of = "" if size is None else f" of {size:,}"
+        raise DataError(f"got {got:,}{of} bytes{reason}", where=remote.address,
                         remedy=f"Try again: it goes on where it stopped. {by_hand}")
     found = sha256_of(part)
     if not found.startswith(remote.sha256):
