@@ -142,9 +142,9 @@ def test_the_principal_colors_are_those_of_the_rows_to_train_on():
 
 
 def test_a_task_without_a_loss_for_mixed_pictures_refuses_and_says_what_to_leave_out():
+    of = data(CategoryColumn(np.array([0, 1] * 4), ["a", "b"]))
+    of.columns["size"] = NumberColumn(np.arange(8.0))
     with pytest.raises(RecipeError, match="are not pictures"):
-        of = data(CategoryColumn(np.array([0, 1] * 4), ["a", "b"]))
-        of.columns["size"] = NumberColumn(np.arange(8.0))
         attached(Classify(TaskSettings(), DataSettings(), Augmentation(("cutmix",))), of)
     with pytest.raises(RecipeError, match=r"regress has no loss for pictures that are mixed of two \(mixup\)") as told:
         Regress(TaskSettings(), DataSettings(), Augmentation(("flip", "mixup")))

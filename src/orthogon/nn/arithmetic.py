@@ -43,7 +43,8 @@ def _sides(layer: Any, given: Sequence[int], gives: Sequence[int]) -> str:
         for name, one in (("kernel_size", 1), ("stride", 1), ("padding", 0), ("dilation", 1))
     )
     up = bool(getattr(layer, "ceil_mode", False))
-    sums = [_sum(*each, up) for each in zip(given[1:], f, stride, _amounts(padding, f, dilation), dilation, gives[1:])]
+    each = zip(given[1:], f, stride, _amounts(padding, f, dilation), dilation, gives[1:])
+    sums = [_sum(n, length, step, pad, wide, size, up) for n, length, step, pad, wide, size in each]
     return " × ".join(dict.fromkeys(sums))
 
 

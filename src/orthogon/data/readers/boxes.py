@@ -150,7 +150,7 @@ class _Check:
         column = ", ".join(names)
         unknown = np.asarray(np.isnan(boxes))
         known = np.asarray(~unknown.any(axis=1))
-        self.refuse(unknown.any(axis=1) & ~unknown.all(axis=1), "incomplete-box",
+        self.refuse(np.asarray(unknown.any(axis=1) & ~unknown.all(axis=1)), "incomplete-box",
                     "a box is incomplete: give all four values, or none where there is no object", boxes, column)
         clipped = self._clip(boxes.reshape(-1, 2, 2), known, "box", column).reshape(-1, 4)
         with np.errstate(invalid="ignore"):
@@ -162,7 +162,7 @@ class _Check:
         """The points, clipped to their pictures; one with half a place is not known."""
         known = np.asarray(~np.isnan(points).any(axis=2))
         clipped = np.where(known[..., None], points, np.nan)
-        return self._clip(clipped, known.any(axis=1), "point", ", ".join(names))
+        return self._clip(clipped, np.asarray(known.any(axis=1)), "point", ", ".join(names))
 
     def _clip(self, places: np.ndarray, known: np.ndarray, what: str, column: str) -> np.ndarray:
         """(n, k, 2) of x and y within the pictures; those outside by more than the slack are refused."""
