@@ -27,13 +27,14 @@ from orthogon.data.dataset import Dataset
 JOBS: dict[str, dict[str, Any]] = {
     "mnist": {
         "line": "LeNet-5 with distortions", "goal": "at most 0.70 % (mean of 3 seeds)",
-        "train": {"model": "lenet5", "epochs": 30, "options": {
+        "train": {"model": "lenet5", "epochs": 20, "options": {
             "train.augment": ["shift", "rotate", "scale", "shear", "warp"], "train.augment_strength": 0.5,
             "train.ema": 0.999}},
     },
     "fashion": {
         "line": "the small convnet, recipe strong", "goal": "at most 6.0 % within 25 minutes on two cores",
-        "train": {"recipe": "strong", "model": "convnet", "epochs": 40},
+        "train": {"recipe": "strong", "model": "convnet", "epochs": 28, "options": {
+            "model.options": {"width": 48}, "train.batch_size": 128}},
     },
     "sign-digits": {
         "line": "the small convnet, recipe strong", "goal": "at most 3.0 %",
