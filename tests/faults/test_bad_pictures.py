@@ -129,6 +129,8 @@ def test_a_bad_picture_to_predict_on_is_one_error_and_the_others_are_predicted(r
     assert "108,000,000 pixels" in found["huge.png"]["error"]
     assert "cannot be decoded to its end" in found["cut.png"]["error"]
     assert all(each["label"] in ("a", "b") for name, each in found.items() if name not in ("cut.png", "huge.png"))
+    code, said = invoke("predict", run.path, new, "--csv", "out.csv")
+    assert (code, said) == (0, "4 predictions in out.csv; 2 could not be used, their lines say why")
 
 
 # --- weights -------------------------------------------------------------------------------------------------

@@ -101,6 +101,8 @@ def predict(
     if json:
         emit(predictions.to_dict())
     else:
-        page(f"{len(predictions)} predictions in {csv}" if csv else str(predictions))
+        wrong = len(predictions.errors)
+        unused = f"; {wrong:,} could not be used, their lines say why" if wrong else ""
+        page(f"{len(predictions) - wrong:,} predictions in {csv}{unused}" if csv else str(predictions))
         if masks is not None:
             page(f"masks in {masks}")
