@@ -4,8 +4,8 @@ TrashNet's reduced copy: 1,137 photographs of rubbish in six classes, split 60/2
 weights: at 224 pixels, the first four blocks frozen, 12 epochs, as in the lesson A thousand photographs. From scratch:
 the same network, 24 epochs at 96 pixels, which takes about as long. Both see pictures mirrored, cropped, turned and
 recolored. They are scored on the same test pictures of each split, which nothing was chosen by (the settings were, on
-dev of another split); the difference is paired, picture by picture. One object was photographed several times and files do not say which, so both scores are higher than on new
-objects.
+dev of another split); the difference is paired, picture by picture. One object was photographed several times and
+files do not say which, so both scores are higher than on new objects.
 """
 
 from __future__ import annotations
