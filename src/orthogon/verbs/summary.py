@@ -103,7 +103,10 @@ def summary(
     if inputs is not None and not isinstance(model, str | Path | Run):
         return summarize(model, inputs, type(model).__name__)
     if data is None and isinstance(model, str) and (published := _published(model)):
-        return summarize(*_as_published(model, published, options), model)
+        import torch
+
+        with torch.device("meta"):  # shapes and counts are wanted, and no number
+            return summarize(*_as_published(model, published, options), model)
     recipe = _recipe(model, data, target, options, root)
     built, inputs, name = _built(recipe, data, None if isinstance(model, str | Path | Run) else model)
     return summarize(built, inputs, name)
