@@ -32,7 +32,7 @@ def layer_map(values: ArrayLike, layers: Sequence[str], steps: Sequence[int], *,
                         remedy="Give a row for each layer and a column for each step.")
     row = min(26.0, max(9.0, 330 / len(layers)))
     height = row * len(layers) + 54
-    names = [name if len(name) <= LETTERS else "…" + name[1 - LETTERS:] for name in layers]
+    names = [_short(name) for name in layers]
     left = max(text_width(name, SMALL) for name in names) + 14
     with canvas(title, height, left=left, right=RIGHT, top=10, bottom=44) as made:
         low, high = _range(table, log)
@@ -42,6 +42,17 @@ def layer_map(values: ArrayLike, layers: Sequence[str], steps: Sequence[int], *,
         _frame(made.axes, names, steps, every=max(1, ceil(13 / row)))
         _bar(made.figure, colors, low, high, log, height)
     return made.svg
+
+
+def _short(name: str) -> str:
+    """A path that is too long with its inner words as letters, which numbers tell apart, before its end alone is kept:
+    "down1.maxpool_conv.1.double_conv.0" becomes "down1.m.1.d.0"."""
+    parts = name.split(".")
+    for at in sorted(range(1, len(parts) - 1), key=lambda at: -len(parts[at])):
+        if len(".".join(parts)) > LETTERS and not parts[at].isdigit():
+            parts[at] = parts[at][0]
+    name = ".".join(parts)
+    return name if len(name) <= LETTERS else "…" + name[1 - LETTERS:]
 
 
 def _range(table: NDArray[np.float64], log: bool) -> tuple[float, float]:
