@@ -13,7 +13,7 @@ train: $(VENV)/installed
 	$(BIN)/orthogon train
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-real: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m real
