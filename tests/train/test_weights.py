@@ -403,3 +403,12 @@ def test_what_a_file_says_of_itself_comes_back(tmp_path):
     assert given.preprocessing == Preprocessing(32, (1.0,) * 3, (2.0,) * 3)
     assert json.loads(given.note())["model"] == "resnet20"
     assert set(load_file(given.path)) == set(network().state_dict())
+
+
+def test_any_folder_of_pretrained_weights_below_the_data_is_looked_into_first(tmp_path, monkeypatch):
+    published = next(each for each in PUBLISHED if each.model == "vgg16")
+    there = tmp_path / "pretrained_of_mine" / published.file
+    there.parent.mkdir()
+    there.write_bytes(b"x")
+    monkeypatch.setenv("ORTHOGON_DATA", str(tmp_path))
+    assert location(published) == there

@@ -41,7 +41,6 @@ class Published:
     sha256:    of the file, whole or its first digits, at least 8. megabytes: about how large it is (2^20 bytes).
     reader:    dotted path of what makes tensors by our names of a file that is no torch checkpoint; "" for those.
     options:   of the model, which these weights need.
-    folder:    its name below $ORTHOGON_DATA.
     """
 
     model: str
@@ -55,7 +54,6 @@ class Published:
     trained_on: str = "imagenet"
     reader: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
-    folder: str = ""
     notes: str = ""
 
     def __post_init__(self) -> None:
@@ -128,7 +126,7 @@ def _mobilenet(model: str, name: str, file: str, sha256: str, megabytes: float, 
         model, name,
         f"https://raw.githubusercontent.com/google-coral/test_data/104342d2d3480b3e66203073dac24f4e2dbb4c41/{file}",
         sha256, megabytes, "Apache-2.0", f"{citation}; TensorFlow's hosted models", same,
-        reader="orthogon.vision.mobilenet_weights:tensors", folder="pretrained_imagenet",
+        reader="orthogon.vision.mobilenet_weights:tensors",
         options={**_LARGE, "width": width, "padding": "same"},
         notes="its whole numbers are made real ones; batch norm is the identity; the class 'background' is left out",
     )
@@ -139,7 +137,7 @@ def _cifar(model: str, file: str, sha256: str, megabytes: float) -> Published:
         model, "cifar10",
         f"https://raw.githubusercontent.com/akamaster/pytorch_resnet_cifar10/master/pretrained_models/{file}", sha256,
         megabytes, "BSD-2-Clause", f"{_RESNET}; Y. Idelbayev, github.com/akamaster/pytorch_resnet_cifar10",
-        Preprocessing(32, _USUAL.mean, _USUAL.std), "cifar10", folder="pretrained_cifar10_resnet",
+        Preprocessing(32, _USUAL.mean, _USUAL.std), "cifar10",
     )
 
 
@@ -184,7 +182,7 @@ PUBLISHED: tuple[Published, ...] = (
         f"{_SQUEEZENET}; S. Han, H. Mao, W. Dally, Deep Compression, arXiv:1510.00149",
         Preprocessing(227, (123.0, 117.0, 104.0), (1.0, 1.0, 1.0)),
         reader="orthogon.vision.squeezenet_weights:tensors", options={"stem": "imagenet", "last_padding": 1},
-        folder="pretrained_imagenet", notes="pruned: two thirds of its weights are zero",
+        notes="pruned: two thirds of its weights are zero",
     ),
     _torchvision("squeezenet1_1", "squeezenet1_1-b8a52dc0", 4.729, _SQUEEZENET),
     _mobilenet("mobilenet_v1", "imagenet-tf-0.75", "mobilenet_v1_0.75_192_quant.tflite",

@@ -110,9 +110,10 @@ def _not_found(name: str, model: str | None) -> RecipeError:
 
 
 def location(published: Published) -> Path | None:
-    """Where the file lies: below $ORTHOGON_DATA, else in the cache; None where it is in neither. Not verified."""
+    """Where the file lies: in a folder pretrained_* below $ORTHOGON_DATA, else in the cache; None where it is in none.
+    Not verified."""
     given = os.environ.get("ORTHOGON_DATA")
-    folders = [Path(given) / published.folder] if given and published.folder else []
+    folders = sorted(Path(given).glob("pretrained_*")) if given else []
     return next((path for folder in [*folders, weights_cache()] if (path := folder / published.file).is_file()), None)
 
 
