@@ -45,14 +45,14 @@ def same(one: nn.Module, other: nn.Module) -> bool:
 
 def row(**changes) -> Published:
     plain = Published("resnet20", "toy", "https://example.org/toy.pth", "0" * 64, 1.0, "MIT", "nobody",
-                      Preprocessing(32, (1.0,) * 3, (2.0,) * 3), "cifar10", folder="toys")
+                      Preprocessing(32, (1.0,) * 3, (2.0,) * 3), "cifar10")
     return replace(plain, **changes)
 
 
 @pytest.fixture
 def toys(tmp_path, monkeypatch):
     """A published file of the table, in the folder of the data."""
-    folder = tmp_path / "data" / "toys"
+    folder = tmp_path / "data" / "pretrained_toys"
     folder.mkdir(parents=True)
     monkeypatch.setenv("ORTHOGON_DATA", str(tmp_path / "data"))
     model = network(outputs=10, seed=5)
@@ -108,8 +108,8 @@ def test_a_data_sets_name_means_the_first_file_that_is_here_else_the_first_of_th
     monkeypatch.setattr(weights, "PUBLISHED", entries)
     monkeypatch.setenv("ORTHOGON_DATA", str(tmp_path))
     assert find("cifar10", "resnet20").name == "a"
-    (tmp_path / "toys").mkdir()
-    (tmp_path / "toys" / "b.pth").touch()
+    (tmp_path / "pretrained_toys").mkdir()
+    (tmp_path / "pretrained_toys" / "b.pth").touch()
     assert find("cifar10", "resnet20").name == "b"
     assert find("a", "resnet20").path is None
     assert find("resnet20/a").model == "resnet20"

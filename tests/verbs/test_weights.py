@@ -45,7 +45,7 @@ def toy(tmp_path, monkeypatch):
     torch.save(network().state_dict(), source)
     entry = Published(
         "resnet20", "toy", source.as_uri(), hashlib.sha256(source.read_bytes()).hexdigest()[:8], 1.0, "MIT", "nobody",
-        Preprocessing(16, (100.0, 110.0, 120.0), (50.0, 60.0, 70.0)), "cifar10", options={"width": 4}, folder="toys",
+        Preprocessing(16, (100.0, 110.0, 120.0), (50.0, 60.0, 70.0)), "cifar10", options={"width": 4},
     )
     monkeypatch.delenv("ORTHOGON_DATA", raising=False)
     for module in (published, by_name, get_verb, verify_verb):
