@@ -14,6 +14,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from orthogon.data import augment, resample
 from orthogon.data.augment import WAYS, Augmentation
 from orthogon.data.changes import Changes
+from orthogon.data.warp import _axis_weights
 from orthogon.train.randomness import Draw
 
 RAMP = torch.arange(16, dtype=torch.uint8).view(1, 1, 1, 16).expand(64, 2, 16, 16).contiguous()
@@ -248,9 +249,11 @@ def test_pixels_that_are_only_moved_stay_bytes_and_all_else_is_float32():
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_no_number_comes_back_from_the_device_so_that_it_trains_while_the_next_batch_is_drawn(way):
+def test_no_number_comes_back_from_the_device_so_that_it_trains_while_the_next_batch_is_drawn(way, request):
     """Row 19.09: tensors without numbers refuse to be looked at, by `.item()` as by choosing with a mask."""
     generator = drawn()
+    _axis_weights.cache_clear()  # what earlier tests left there has numbers
+    request.addfinalizer(_axis_weights.cache_clear)
     with FakeTensorMode():
         changes = Augmentation((way,), colors=torch.rand(3, 3)).draw(8, 18, 24, generator)
         assert changes.pictures(torch.zeros(8, 3, 18, 24, dtype=torch.uint8)).shape == (8, 3, 18, 24)

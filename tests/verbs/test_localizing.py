@@ -42,7 +42,7 @@ def table(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(table, tmp_path_factory):
-    return og.train(table, epochs=20, out=tmp_path_factory.mktemp("runs"), quiet=True,
+    return og.train(table, epochs=30, out=tmp_path_factory.mktemp("runs"), quiet=True,
                     options={"model.options": {"trunk_options": {"width": 8}}, "data.image_size": 32,
                              "data.fit": "letterbox", "train.preflight": False, "train.augment": ["flip", "shift"],
                              "train.threads": 1})
