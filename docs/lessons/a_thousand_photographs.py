@@ -105,7 +105,7 @@ print(og.inside(tuned, data=photographs))
 og.ensemble(scratch, features, tuned)
 
 # %% [markdown]
-# ## Exercises
+# ### Exercises
 #
 # 1. What if nothing at all is frozen? Leave `train.freeze` out and compare with `tuned`, in score and in time.
 # 2. How few photographs are enough? Train `features` with `split.train` of 60 and of 300 photographs.
