@@ -43,6 +43,8 @@ def recipe(given: Problem) -> Recipe:
         values |= {"model.name": "mlp", "model.options": {"hidden": [HIDDEN]}}
     else:
         values |= {"model.name": given.suite if given.suite in SIDES else "convnet"}
+    if given.suite in SIDES:
+        values |= {"data.image_size": SIDES[given.suite]}
     if given.variant == "fp32":
         values["train.precision"] = "fp32"
     return Recipe().with_values(values)

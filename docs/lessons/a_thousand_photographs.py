@@ -16,9 +16,10 @@ photographs = og.read("trashnet")
 print(og.check(photographs))
 
 # %% [markdown]
-# Two photographs stand under two labels each: nobody can name both rightly. Worse, and not in the files: the same bottle
-# was photographed several times in a row, so a random split puts it on both sides. Every score below is too good for bottles that nobody has photographed yet,
-# and it is so for all networks alike; the comparison stands, the level does not.
+# Two photographs stand under two labels each: nobody can name both rightly. Worse, and not in the files: the same
+# bottle was photographed several times in a row, so a random split puts it on both sides. Every score below is too good
+# for bottles that nobody has photographed yet, and it is so for all networks alike; the comparison stands, the level
+# does not.
 
 # %% [markdown]
 # <a id="scratch"></a><!-- rows: 18.06 -->
