@@ -136,8 +136,17 @@ def test_a_task_with_a_loss_of_its_own_is_left_to_autograd():
             part, gradient = super().output_gradient(outputs, batch)
             return part._replace(sum=part.sum / 2), gradient / 2
 
+    class Quartered(Classify):
+        def _loss_sum(self, outputs, batch):
+            return super()._loss_sum(outputs, batch) / 4
+
+    class BothQuartered(Quartered):
+        def _side_gradient(self, outputs, side):
+            total, gradient = super()._side_gradient(outputs, side)
+            return total / 4, gradient / 4
+
     data, wanted = blobs(), recipe()
-    for kind, explicit in ((Classify, True), (Halved, False), (Both, True)):
+    for kind, explicit in ((Classify, True), (Halved, False), (Both, True), (Quartered, False), (BothQuartered, True)):
         task = kind(wanted.task, wanted.data)
         task.fit(data, np.arange(160))
         attach(task, data, wanted)

@@ -10,7 +10,8 @@ from torch.nn.functional import pad
 
 from orthogon.data.warp import displacement
 
-# Pictures are worked on in pieces that stay in the cache of a core: twice as fast at 224 pixels as a batch at once.
+# Pictures are worked on in pieces that stay in the cache of a core: 1.5 against 2.9 ms a picture of 224 pixels for a
+# batch at once, measured once on a busy machine.
 _PIECE = 2**16
 
 

@@ -75,8 +75,9 @@ class Supervised(Task):
         """The figures of merit; the first one judges where the recipe names none."""
 
     def _loss_sum(self, outputs: Tensor, batch: Batch) -> Tensor:
-        """The loss of the outputs (n, …), float32 or float64, summed over the examples with their weights."""
-        raise NotImplementedError
+        """The loss of the outputs (n, …), float32 or float64, summed over the examples with their weights. A task whose
+        loss is no such sum defines `loss` instead."""
+        raise TypeError(f"{self.name} defines neither loss nor _loss_sum")
 
     def _class_weight_of(self, target: Tensor) -> Tensor | None:
         """What each example counts in the loss by its class; None where all count alike."""

@@ -77,7 +77,8 @@ def _obstacle(settings: TrainSettings, task: Task, model: nn.Module, few: Batch)
 
 
 def _belongs_to_the_loss(task: Task) -> bool:
-    """Whether `output_gradient` is not that of a class whose `loss` a subclass has replaced."""
-    owners = [next(at for at, cls in enumerate(type(task).__mro__) if name in vars(cls))
-              for name in ("output_gradient", "loss")]
-    return owners[0] <= owners[1]
+    """Whether the closed gradient is not that of a class whose loss a subclass has replaced, whole or in part."""
+    def owner(*names: str) -> int:
+        return next(at for at, cls in enumerate(type(task).__mro__) if any(name in vars(cls) for name in names))
+
+    return owner("output_gradient", "_side_gradient") <= owner("loss", "_loss_sum")

@@ -190,7 +190,7 @@ def _first_model(recipe: Recipe, task: Task, rows: np.ndarray, run: Run | None, 
         model = starting_model(task, recipe, rows, module)
     if settings.sync_batch_norm:
         model = synchronized(model)
-    freeze_for(model, recipe)
+    freeze_for(model, recipe)  # also of new modules: synchronized norms, a network that a checkpoint will fill
     return model
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from orthogon import registry
-from orthogon.errors import OrthogonError, RecipeError
+from orthogon.errors import RecipeError
 from orthogon.nn.spec import InputSpec, ModelSpec
 from orthogon.train.weight_files import tensors_of
 from orthogon.train.weights import Weights
@@ -160,11 +160,8 @@ def _candidates() -> tuple[_Names, ...]:
             continue
         *shape, outputs = entry.published
         spec = ModelSpec((InputSpec("image", tuple(shape)),), outputs)
-        try:
-            with torch.device("meta"):
-                built = entry.load()(spec)
-        except (OrthogonError, NotImplementedError, RuntimeError):
-            continue
+        with torch.device("meta"):
+            built = entry.load()(spec)
         found.append(_Names(entry.name, {name: tuple(value.shape) for name, value in built.state_dict().items()
                                          if not name.endswith(_COUNTER)}))
     return tuple(found)
