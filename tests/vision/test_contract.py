@@ -151,6 +151,7 @@ def test_every_parameter_gets_a_gradient_and_eight_pictures_are_learnt(path):
             assert not without
         if loss < 0.15:
             break
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)  # those without norms now and then diverge at this rate
         optimizer.step()
     right = outputs[0][1].argmax(1).reshape(8, -1) == labels.view(8, 1)
     assert right.all()
