@@ -62,6 +62,8 @@ def _image_encoder(
     channels = settings.channels or column.channels
     if given is None or given == "fitted":
         return ImageEncoder.fitted(name, data, rows, size, channels, settings.fit)
+    if given == "unit":
+        return ImageEncoder(name, size, channels, settings.fit, [0.0] * channels, [255.0] * channels)
     if len(given.mean) != channels:
         raise RecipeError(f"{len(given.mean)} channels are normalized, the pictures have {channels}",
                           where="data.normalize", remedy=f"Give {channels} numbers each, or set data.channels.")

@@ -21,10 +21,14 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """The inputs, in the order in which the model takes them, and how many outputs (logits, values) it gives."""
+    """The inputs, in the order in which the model takes them, and how many outputs (logits, values) it gives.
+
+    rebuilds: whether its outputs are the values of its one input again, in that shape (autoencoders).
+    """
 
     inputs: tuple[InputSpec, ...]
     outputs: int
+    rebuilds: bool = False
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from orthogon.data.augment import Way
     from orthogon.data.dataset import Dataset
-    from orthogon.tasks.supervised import Supervised
+    from orthogon.tasks.encoded import Encoded
     from orthogon.train.task import Batch, Task
 
 KEPT = "augment.json"
@@ -33,7 +33,7 @@ CELL, LEAST_CELL = 96, 64
 PNG_BYTES = 250_000
 
 
-def augmentation_sheet(task: Supervised, rows: Sequence[int] | np.ndarray, together: int = TOGETHER) -> Image:
+def augmentation_sheet(task: Encoded, rows: Sequence[int] | np.ndarray, together: int = TOGETHER) -> Image:
     """A row for each picture: as it is, by each way alone, and by all together, `together` times.
 
     task: fitted, with data attached, and an augmentation. Boxes, points and masks that the task predicts are drawn in.
@@ -53,7 +53,7 @@ def augmentation_sheet(task: Supervised, rows: Sequence[int] | np.ndarray, toget
     return contact_sheet(flat, captions, columns=len(wanted), cell=max(cell, LEAST_CELL))
 
 
-def _pictures(task: Supervised, rows: Tensor, ways: tuple[Way, ...], number: int) -> list[np.ndarray]:
+def _pictures(task: Encoded, rows: Tensor, ways: tuple[Way, ...], number: int) -> list[np.ndarray]:
     """The pictures of the rows by a draw of those ways, as people see them."""
     from orthogon.train.randomness import Draw
 
@@ -62,7 +62,7 @@ def _pictures(task: Supervised, rows: Tensor, ways: tuple[Way, ...], number: int
     return task.marked(batch, _unprepared(task, batch))
 
 
-def _unprepared(task: Supervised, batch: Batch) -> list[np.ndarray]:
+def _unprepared(task: Encoded, batch: Batch) -> list[np.ndarray]:
     """The first pictures of the batch as H×W×C uint8: its standardization undone."""
     import torch
 
@@ -77,9 +77,9 @@ def _unprepared(task: Supervised, batch: Batch) -> list[np.ndarray]:
 
 def store_augmentation(run: Run, task: Task, data: Dataset, rows: np.ndarray) -> None:
     """Keep the sheet of some of the train rows in the run; nothing where no picture is changed."""
-    from orthogon.tasks.supervised import Supervised
+    from orthogon.tasks.encoded import Encoded
 
-    if not isinstance(task, Supervised) or not task.augment or "image" not in task.inputs.kinds:
+    if not isinstance(task, Encoded) or not task.augment or "image" not in task.inputs.kinds:
         return
     shown = rows[choose(data.take(rows), PICTURES)]
     augment = task.augment

@@ -17,6 +17,7 @@ from orthogon.report import (
     inquiries,
     inside,
     scores,
+    sheets,
     verdict,
     work,
 )
@@ -29,9 +30,10 @@ Section = Callable[[Page, View], None]
 
 SECTIONS: tuple[Section, ...] = (
     verdict.verdict, verdict.ladder, inquiries.overfitting, work.work, inquiries.targets, scores.metrics,
-    ensemble.ensemble, scores.training, inquiries.learning_curve, health.health, augmentation.augmentation,
-    details.classes, gallery.examples, inside.inside, inquiries.mistakes, inquiries.labels, details.trust,
-    inquiries.calibration, inquiries.mismatch, cards.data, cards.speed, cards.recipe, cards.limits,
+    ensemble.ensemble, sheets.sheets, scores.training, inquiries.learning_curve, health.health,
+    augmentation.augmentation, details.classes, gallery.examples, inside.inside, inquiries.mistakes,
+    inquiries.labels, details.trust, inquiries.calibration, inquiries.mismatch,
+    cards.data, cards.speed, cards.recipe, cards.limits,
 )
 """In the order of the page. Each adds itself, or nothing where the run does not hold what it tells."""
 

@@ -213,7 +213,7 @@ def _document(folder: Path) -> dict[str, Any]:
 
 def _spec(saved: Mapping[str, Any]) -> ModelSpec:
     inputs = tuple(InputSpec(each["kind"], tuple(each["shape"]), tuple(each["levels"])) for each in saved["inputs"])
-    return ModelSpec(inputs, int(saved["outputs"]))
+    return ModelSpec(inputs, int(saved["outputs"]), bool(saved.get("rebuilds")))
 
 
 def _tensors(folder: Path, document: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""What classify, regress and multilabel share: inputs, target and weight on the device, gathered by index."""
+"""What tasks share that predict a target column: the target on the device, the loss with its weights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import add
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,48 +14,22 @@ from torch import Tensor, nn
 
 from orthogon.data.augment import Augmentation
 from orthogon.data.changes import Changes
-from orthogon.data.dataset import Dataset, Finding
-from orthogon.data.encode import unused_inputs
-from orthogon.data.pictures import SMALL
-from orthogon.errors import DataError, RecipeError, nearest
+from orthogon.data.dataset import Dataset
+from orthogon.errors import DataError, RecipeError
 from orthogon.nn.auxiliary import outputs_by_weight
-from orthogon.nn.spec import ModelSpec
-from orthogon.tasks.inputs import Inputs
-from orthogon.train.randomness import Draw
+from orthogon.tasks.encoded import Encoded, wide
 from orthogon.train.recipe import DataSettings, TaskSettings
-from orthogon.train.task import Batch, Loss, Metric, Part, Task
+from orthogon.train.task import Batch, Loss, Part
 
 
-class Supervised(Task):
-    """A task that predicts a target column from the other columns.
-
-    inputs: the encoders and what they encoded.
-    weighs_errors: whether `task.costs` has a meaning.
-    picture_side: up to which pictures keep their own size. whole_pictures: whether new ones are asked for in theirs.
-    """
-
-    weighs_errors: ClassVar[bool] = False
-    picture_side: ClassVar[int] = SMALL
-    whole_pictures: ClassVar[bool] = False
+class Supervised(Encoded):
+    """A task that predicts a target column from the other columns."""
 
     def __init__(self, settings: TaskSettings, data: DataSettings, augment: Augmentation | None = None) -> None:
         super().__init__(settings, data, augment)
-        if settings.costs and not self.weighs_errors:
-            raise RecipeError(f"{self.name} has no errors of one class taken for another", where="task.costs",
-                              remedy="Costs are for classify; leave them out.")
-        self.inputs = Inputs(data, self.augment, self.picture_side)
         self.target_name = ""
         self._target: Any = None
         self._loss_weight: Tensor | None = None
-        self._example_weight: Tensor | None = None
-        self._on_cpu = True
-
-    def _chosen_loss(self, known: tuple[str, ...]) -> str:
-        """The recipe's `task.loss`, by default the first one known; RecipeError where this task has no such loss."""
-        name = self.settings.loss or known[0]
-        if name not in known:
-            raise RecipeError(f"{self.name} has no loss {name!r}", where="task.loss", remedy=nearest(name, known))
-        return name
 
     # What each task fills in.
 
@@ -67,13 +41,6 @@ class Supervised(Task):
     def _encode_target(self, data: Dataset, device: torch.device) -> Tensor:
         """The target of every row on the device, with the task's mark for what is not known."""
 
-    @abstractmethod
-    def _outputs(self) -> int: ...
-
-    @abstractmethod
-    def _metrics(self) -> tuple[Metric, ...]:
-        """The figures of merit; the first one judges where the recipe names none."""
-
     def _loss_sum(self, outputs: Tensor, batch: Batch) -> Tensor:
         """The loss of the outputs (n, …), float32 or float64, summed over the examples with their weights. A task whose
         loss is no such sum defines `loss` instead."""
@@ -84,9 +51,6 @@ class Supervised(Task):
         return None
 
     # The contract.
-
-    def check(self, data: Dataset) -> list[Finding]:
-        return unused_inputs(data)
 
     def fit(self, data: Dataset, rows: np.ndarray) -> None:
         rows = np.asarray(rows)
@@ -103,45 +67,16 @@ class Supervised(Task):
             )
         self.target_name = str(data.target)
         self._fit_target(data, rows)
-        self.inputs.fit(data, rows)
+        super().fit(data, rows)
 
     def attach(self, data: Dataset, device: torch.device) -> None:
         device = torch.device(device)
-        self._on_cpu = device.type == "cpu"
-        self.inputs.attach(data, device)
+        super().attach(data, device)
         known = data.target is not None and data.target in data.columns
         self._target = self._encode_target(data, device) if known else None
-        weight = None if data.weight is None else torch.as_tensor(data.weight, dtype=torch.float32, device=device)
-        self._example_weight = weight
+        weight = self._example_weight
         of_class = None if self._target is None else self._class_weight_of(self._target)
         self._loss_weight = weight if of_class is None else of_class if weight is None else of_class * weight
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """The recipe's `task.metric` first, where it names one; RecipeError where this task has no such metric."""
-        found, name = self._metrics(), self.settings.metric
-        if name is not None and name not in [metric.name for metric in found]:
-            raise RecipeError(f"{self.name} has no metric {name!r} here", where="task.metric",
-                              remedy=nearest(name, [metric.name for metric in found]))
-        return tuple(sorted(found, key=lambda metric: metric.name != name))
-
-    @property
-    def spec(self) -> ModelSpec:
-        return ModelSpec(self.inputs.specs(), self._outputs())
-
-    def default_model(self) -> tuple[str, dict[str, Any]]:
-        return ("convnet" if "image" in self.inputs.kinds else "mlp"), {}
-
-    def default_settings(self, rows: int) -> dict[str, Any]:
-        """AdamW under one cycle; epochs and batch by the amount of data, rates chosen on dev of several sets."""
-        pictures = "image" in self.inputs.kinds
-        large = rows > 20_000
-        batch = 64 if rows < 5_000 else 128 if pictures else 256
-        epochs = (15 if large else 30) if pictures else (10 if large else 40)
-        return {
-            "optimizer": "adamw", "schedule": "one_cycle", "epochs": epochs, "batch_size": min(batch, max(1, rows)),
-            "lr": 3e-3 if pictures else 2e-3, "weight_decay": 0.05 if pictures else 0.01,
-        }
 
     def check_output(self, output: Any) -> None:
         """One value for each output of the spec, for each example."""
@@ -155,13 +90,7 @@ class Supervised(Task):
             where="model", remedy=f"Let its last layer have {outputs} outputs.",
         )
 
-    def batch(self, rows: Tensor, draw: Draw | None = None) -> Batch:
-        if not self._on_cpu:
-            rows = rows.to(self.inputs.device, non_blocking=True)
-        return self.changed(rows, self.inputs.changes(len(rows), draw))
-
     def changed(self, rows: Tensor, changes: Sequence[Changes | None] = ()) -> Batch:
-        """The batch of those rows, which lie on the device, each input changed as `Inputs.changes` drew it."""
         inputs = self.inputs.gather(rows, changes)
         target = None if self._target is None else self._target.index_select(0, rows)
         weight = None if self._loss_weight is None else self._loss_weight.index_select(0, rows)
@@ -210,17 +139,6 @@ class Supervised(Task):
         return Loss(tuple(Part("loss", weight, total(output), count)
                           for weight, output in outputs_by_weight(model(*batch.inputs))))
 
-    def _with_weight(self, results: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-        """The results with the examples' own weights (not those of their classes), where they have any."""
-        if self._example_weight is not None:
-            results["weight"] = self._example_weight.index_select(0, batch.rows)
-        return results
-
-    def example_weights(self, rows: np.ndarray) -> np.ndarray | None:
-        """Float32 (n,): the examples' own weights; None where they have none."""
-        weight = self._example_weight
-        return None if weight is None else weight[torch.as_tensor(rows, device=weight.device)].cpu().numpy()
-
     def targets(self, rows: np.ndarray) -> np.ndarray:
         """As they stand in Rows; DataError where an example has no target, or one that training has not seen."""
         if self._target is None:
@@ -229,13 +147,8 @@ class Supervised(Task):
         return self._target[torch.as_tensor(rows, device=self.inputs.device)].cpu().numpy()
 
     def state(self) -> dict[str, Any]:
-        return {"task": self.name, "target": self.target_name, "inputs": self.inputs.state()}
+        return {**super().state(), "target": self.target_name}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
+        super().load_state(state)
         self.target_name = state["target"]
-        self.inputs.load_state(state["inputs"])
-
-
-def wide(output: Tensor) -> Tensor:
-    """What a loss is computed from: float32, whatever autocast made of it; a float64 model stays in float64."""
-    return output if output.dtype == torch.float64 else output.float()

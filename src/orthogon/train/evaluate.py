@@ -36,7 +36,7 @@ def predict(
             batch = batch._replace(inputs=compute.lay_out(batch.inputs))
             for name, value in task.results(model, batch).items():
                 collected.setdefault(name, []).append(value.cpu())
-    return {name: _array(torch.cat(parts)) for name, parts in collected.items()}
+    return task.together({name: _array(torch.cat(parts)) for name, parts in collected.items()}, np.asarray(rows))
 
 
 def examples_at_once(spec: ModelSpec) -> int:

@@ -37,6 +37,7 @@ from orthogon.train.ranks import Ranks
 from orthogon.train.recipe import Recipe, TrainSettings
 from orthogon.train.run import Run
 from orthogon.train.sampler import Sampler
+from orthogon.train.snapshots import Snapshots
 from orthogon.train.step import GradientStep, Step
 from orthogon.train.task import Batch, Task
 from orthogon.train.trainer import Trainer
@@ -212,9 +213,10 @@ def _train(
         return {**goal.values(seen), "loss": _mean(seen["loss"])}
 
     looked_at = dev_rows is not None and len(dev_rows) > 0
+    watching = observers if run is None else [*observers, Snapshots(task, run)]
     trainer = Trainer(
         step, sampler, settings, device=compute.device, evaluate=look if looked_at else None,
-        score=goal.score, run=run, ranks=ranks, observers=observers,
+        score=goal.score, run=run, ranks=ranks, observers=watching,
         ids=lambda batch: data.ids[batch.cpu().numpy()].tolist(),
     )
     try:

@@ -92,9 +92,10 @@ class DataSettings(Section):
                                                         problem="train fit")
     channels: Literal[1, 3] | None = knob(None, "1 = grey, 3 = colour; left out: as the pictures are",
                                           problem="train fit")
-    normalize: Normalization | Literal["fitted"] | None = knob(
-        None, "what pictures are standardized by: fitted to the train set, or {mean: [...], std: [...]} in 0 to 255; "
-        "left out: what the weights were trained with, else fitted", problem="train fit"
+    normalize: Normalization | Literal["fitted", "unit"] | None = knob(
+        None, "what pictures are standardized by: fitted to the train set, unit (to 0 … 1), or {mean: [...], std: "
+        "[...]} in 0 to 255; left out: what the weights were trained with, else what suits the task",
+        problem="train fit"
     )
     corrections: str | None = knob(None, "CSV of id, given, corrected: labels changed as the data is read, in all "
                                    "parts", problem="description")

@@ -46,6 +46,19 @@ class Batch(NamedTuple):
     mix: Mix | None = None
 
 
+class Sheet(NamedTuple):
+    """A picture for people of what was learnt: what a network makes, not what it says of one example.
+
+    name: of its file, such as "samples". title, line: what is seen. picture: H×W×C uint8, pixels as large as they
+    should be seen.
+    """
+
+    name: str
+    title: str
+    line: str
+    picture: np.ndarray
+
+
 class Part(NamedTuple):
     """One named term of a loss: its share is weight × sum / count, and sums and counts add over micro-batches."""
 
@@ -104,10 +117,14 @@ class Task(ABC):
     decomposes: whether the loss is a sum over examples, so that batches may be split (accumulation, ranks).
     legend: what the colors mean that `drawn` draws with; empty where it draws nothing.
     mixes: whether the loss knows pictures that are mixed of two (`Batch.mix`).
+    needs_target: whether the data must have a target column.
+    new_classes: whether dev and test hold other classes than train, as new persons are: whole classes are split.
     """
 
     name: ClassVar[str]
     decomposes: ClassVar[bool] = True
+    needs_target: ClassVar[bool] = True
+    new_classes: ClassVar[bool] = False
     legend: ClassVar[str] = ""
     mixes: ClassVar[bool] = False
 
@@ -196,6 +213,13 @@ class Task(ABC):
     def results(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Per-example results: "prediction", "loss", and "score", "probabilities", "weight" where there are."""
 
+    def together(self, results: dict[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The results of all examples of an evaluation, with those added that need all of them (the nearest other one).
+
+        rows: of the attached data, in the order of the results.
+        """
+        return results
+
     @abstractmethod
     def targets(self, rows: np.ndarray) -> np.ndarray:
         """The true targets of the rows, as they stand in Rows."""
@@ -226,6 +250,20 @@ class Task(ABC):
         """Original pictures (H×W×C uint8) of those rows of the attached data, with target and prediction drawn in where
         they lie on the picture; by default as they are."""
         return list(pictures)
+
+    def sheets(self, model: nn.Module, rows: np.ndarray) -> list[Sheet]:
+        """Pictures of what was learnt, made after training: samples, codes, filters. In evaluation mode.
+
+        rows: of the attached data that were not learnt from, of which examples may be shown.
+        """
+        return []
+
+    def snapshot(self, model: nn.Module) -> np.ndarray | None:
+        """A small picture, H×W×C uint8, of where the model stands, taken some twelve times in training; None: none.
+
+        Draws with a generator of its own, always the same draws, so that pictures differ by what was learnt alone.
+        """
+        return None
 
     # --- to ship it ------------------------------------------------------------------------------------------
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from orthogon import registry
 from orthogon.data.columns import CategoryColumn
 from orthogon.data.corrections import corrected, read_corrections
 from orthogon.data.dataset import Dataset
@@ -49,7 +50,7 @@ def prepare(recipe: Recipe, source: Any = None, passport: Path | None = None) ->
     """
     data = read_as(recipe.data.model_copy(update={"corrections": None}), source)
     data, recipe = with_target(data, recipe)
-    data = data.take(labelled_rows(data)) if len(labelled_rows(data)) < len(data) else data
+    data = _as_task_needs(data, recipe)
     if passport is not None and passport.exists():
         chosen = Passport.read(passport, data)
         return Prepared(_mended(data, recipe), chosen, _with_augmentation(recipe, data, chosen))
@@ -58,7 +59,8 @@ def prepare(recipe: Recipe, source: Any = None, passport: Path | None = None) ->
     settings = recipe.split
     chosen = split(
         data, seed=settings.seed, train=settings.train, dev=settings.dev, test=settings.test,
-        train_dev=settings.train_dev, by=settings.by, time_column=settings.time_column, stratify=settings.stratify,
+        train_dev=settings.train_dev, by=settings.by, time_column=settings.time_column,
+        stratify=settings.stratify and not _task_class(recipe).new_classes,
         target_source=settings.target_source, target_train=settings.target_train, folds=settings.folds,
         move_dev=settings.move_dev, move_reserve=settings.move_reserve,
     )
@@ -78,6 +80,23 @@ def _with_augmentation(recipe: Recipe, data: Dataset, passport: Passport) -> Rec
     return recipe.with_values({"train.augment": ways}, where="defaults")
 
 
+def _task_class(recipe: Recipe) -> type[Task]:
+    return registry.tasks.load(str(recipe.task.name))  # type: ignore[return-value]
+
+
+def _as_task_needs(data: Dataset, recipe: Recipe) -> Dataset:
+    """The rows that the task can use; where dev and test are to hold other classes than train, grouped by class."""
+    task = _task_class(recipe)
+    if not task.needs_target:
+        return data
+    known = labelled_rows(data)
+    data = data.take(known) if len(known) < len(data) else data
+    if not task.new_classes or data.group is not None:
+        return data
+    column = data.target_column()
+    return replace(data, group=column.codes) if isinstance(column, CategoryColumn) else data
+
+
 def _mended(data: Dataset, recipe: Recipe) -> Dataset:
     """With the corrections of labels that the recipe names."""
     path = recipe.data.corrections
@@ -88,11 +107,12 @@ def with_target(data: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
     """The data with the target as the task needs it, and the recipe with target and task named."""
     targets = recipe.data.target if isinstance(recipe.data.target, list) else None
     name = recipe.task.name
-    if targets is None:
+    if targets is None and (name is None or _task_class(recipe).needs_target):
         data.target_column()  # says so where none is chosen
         name = name or infer_task(data)
     name = name or "multilabel"
-    data = as_target(data, name, targets)
+    if data.target is not None or targets is not None:
+        data = as_target(data, name, targets)
     return data, recipe.with_values(
         {"task.name": name, "data.target": recipe.data.target or data.target}, where="defaults"
     )

@@ -18,9 +18,11 @@ from orthogon.errors import Diverged, RecipeError
 from orthogon.report.augmentation import store_augmentation
 from orthogon.report.examples import store_examples
 from orthogon.report.report import write as write_report
+from orthogon.report.sheets import store_sheets
 from orthogon.serve.bundle import write_bundle
 from orthogon.stats.estimate import Estimate
 from orthogon.strategy.curves import write_curves
+from orthogon.strategy.eyeball import draw_eyeball
 from orthogon.strategy.health import health_findings
 from orthogon.train.build import chosen_weights
 from orthogon.train.compute import sentence
@@ -225,6 +227,7 @@ class Session:
         if "dev" in splits or "test" in splits:
             shown = run.rows("dev" if "dev" in splits else "test")
             store_examples(run, prepared.data, shown, partial(task.drawn, fitted.model))
+        self._store_sheets(prepared, task, fitted)
         store_augmentation(run, task, prepared.data, prepared.passport.rows("train"))
         looked = inside_at_end(run, task, fitted.model, fitted.compute, prepared, fitted.seconds)
         shipped = self._refitted(prepared, fitted) if fitted.plan.recipe.train.refit else (task, fitted)
@@ -242,6 +245,14 @@ class Session:
         self.console.line("report", str(report))
         self.console.line("next", _next(run, prepared, result, diagnosis.outcome in ("act", "several")))
         return run
+
+    def _store_sheets(self, prepared: Prepared, task: Task, fitted: Fitted) -> None:
+        """Of dev only what belongs to the Eyeball is shown."""
+        dev = prepared.passport.rows("dev")
+        if len(dev):
+            seen = self.run.rows("dev").take(draw_eyeball(self.run, self.run.rows("dev")).inside)
+            dev = dev[np.isin(prepared.data.ids[dev], seen.ids)]
+        store_sheets(self.run, task, fitted.model, fitted.compute, dev)
 
     def _refitted(self, prepared: Prepared, fitted: Fitted) -> tuple[Task, Fitted]:
         """The task and the network trained once more, by the same plan, on all parts but test: what is shipped."""
@@ -298,10 +309,10 @@ def describe(data: Dataset) -> str:
         parts[0] += f" {pictures.uniform_size[0]}x{pictures.uniform_size[1]}"
     elif pictures is None:
         parts.append(f"{len(data.inputs)} columns")
-    target = data.target_column()
+    target = None if data.target is None else data.target_column()
     if isinstance(target, CategoryColumn):
         parts.append(f"{len(target.levels)} classes")
-    else:
+    elif target is not None:
         parts.append(f"target {data.target}")
     return ", ".join(parts)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from orthogon.data.dataset import Dataset
-    from orthogon.tasks.supervised import Supervised
+    from orthogon.tasks.encoded import Encoded
 
 ENOUGH = 64
 """Pictures that the task is fitted on, so that a large folder is not decoded for a sheet of a few."""
@@ -140,15 +140,15 @@ def _examples(recipe: Recipe, source: Any, passport: Path | None) -> tuple[Datas
     return data.take(choose(data, ENOUGH)), recipe
 
 
-def _fitted(data: Dataset, recipe: Recipe) -> Supervised:
+def _fitted(data: Dataset, recipe: Recipe) -> Encoded:
     import numpy as np
 
-    from orthogon.tasks.supervised import Supervised
+    from orthogon.tasks.encoded import Encoded
     from orthogon.train.build import build_task
     from orthogon.train.fit import attach
 
     task = build_task(recipe)
-    if not isinstance(task, Supervised) or not task.augment:
+    if not isinstance(task, Encoded) or not task.augment:
         raise RecipeError("nothing is changed", where="train.augment_strength", remedy="Give a strength above 0.")
     task.fit(data, np.arange(len(data)))
     attach(task, data, recipe)

@@ -18,8 +18,9 @@ from orthogon.data.target_columns import ObjectColumn
 from orthogon.draw.objects import draw_objects
 from orthogon.errors import DataError, RecipeError, nearest
 from orthogon.nn.auxiliary import outputs_by_weight
+from orthogon.tasks.encoded import wide
 from orthogon.tasks.infer import as_object
-from orthogon.tasks.supervised import Supervised, wide
+from orthogon.tasks.supervised import Supervised
 from orthogon.train.compute import Compute
 from orthogon.train.evaluate import predict
 from orthogon.train.task import Baseline, Batch, Loss, Metric, Part

@@ -1,0 +1,60 @@
+"""Pictures of what a network makes, at the end and along the way: kept in the run, shown in its report."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from orthogon.draw.images import contact_sheet, to_image
+from orthogon.draw.page import Page
+from orthogon.files import write_atomically
+from orthogon.nn.modes import evaluating
+from orthogon.report.augmentation import picture_address
+from orthogon.report.view import View
+from orthogon.train.run import Run
+from orthogon.train.snapshots import FOLDER as SNAPSHOTS
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from orthogon.train.compute import Compute
+    from orthogon.train.task import Task
+
+KEPT, FOLDER = "sheets.json", "sheets"
+"""Where a run keeps them: [{"name", "title", "line"}], and NAME.png each."""
+
+CELL = 128
+
+
+def store_sheets(run: Run, task: Task, model: nn.Module, compute: Compute, rows: np.ndarray) -> None:
+    """Keep the sheets of the task in the run; nothing where it has none. rows: not learnt from, free to be shown."""
+    with compute.in_force(), evaluating(model):
+        sheets = task.sheets(model, rows)
+    if not sheets:
+        return
+    for sheet in sheets:
+        stream = BytesIO()
+        to_image(sheet.picture).save(stream, "png", optimize=True)
+        write_atomically(run.path / FOLDER / f"{sheet.name}.png", stream.getvalue())
+    run.write_json(KEPT, [{"name": each.name, "title": each.title, "line": each.line} for each in sheets])
+
+
+def sheets(page: Page, view: View) -> None:
+    """The section of the report; nothing where the run holds no such pictures."""
+    from PIL import Image
+
+    kept = view.run.read_json(KEPT) or []
+    taken = sorted((view.run.path / SNAPSHOTS).glob("*.png"))
+    if not kept and not taken:
+        return
+    page.section("What it makes", note="Pictures by the network itself, not chosen among others.")
+    for each in kept:
+        with Image.open(view.run.path / FOLDER / f"{each['name']}.png") as picture:
+            page.image(picture_address(picture), each["title"], f"{each['title']}. {each['line']}")
+    if len(taken) > 1:
+        pictures = [np.asarray(Image.open(path)) for path in taken]
+        strip = contact_sheet(pictures, [f"step {int(path.stem):,}" for path in taken], columns=min(6, len(taken)),
+                              cell=CELL)
+        page.image(picture_address(strip), "The same picture as training went on", "As training went on.")
