@@ -92,6 +92,8 @@ def _optimizers() -> dict[str, Callable[[], Any]]:
         FOR_EACH: torch.optim.AdamW(_parameters(), foreach=True).step,
     }
     for name in registry.optimizers.names():
+        if name == "lbfgs":  # asks for the loss itself
+            continue
         settings = TrainSettings(optimizer=name, lr=1e-4, fused=True)
         groups = [{"params": _parameters(), "weight_decay": 0.01}]
         found[name] = build_optimizer(groups, settings).step

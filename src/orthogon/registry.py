@@ -314,6 +314,8 @@ optimizers = Registry(
         Entry("adamw", "torch.optim:AdamW", "Adam with decoupled weight decay; the default"),
         Entry("nadam", "torch.optim:NAdam", "Adam that looks a step ahead"),
         Entry("adamod", "orthogon.optim.adamod:AdaMod", "Adam whose rates stay below their own long average"),
+        Entry("lbfgs", "orthogon.optim.lbfgs:LBFGS",
+              "L-BFGS, ten iterations a step with a line search; for whole sets and pictures that are fitted"),
     ),
 )
 

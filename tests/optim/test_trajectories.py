@@ -90,7 +90,8 @@ def test_a_small_net_ends_with_the_weights_of_the_equation(name, fused):
 
 
 def test_every_optimizer_that_comes_with_orthogon_is_held_against_an_equation():
-    assert set(registry.optimizers.entries) == set(EQUATIONS)
+    searching = {"lbfgs"}  # its path hangs on a line search; tests/optim/test_lbfgs.py holds it against SciPy's
+    assert set(registry.optimizers.entries) == set(EQUATIONS) | searching
 
 
 DECAYS = {"sgd": "through", "averaged_momentum": "through", "rmsprop": "through", "adagrad": "through",

@@ -25,7 +25,7 @@ from orthogon.train.step import GradientStep
 from orthogon.train.task import Batch, Loss, Part
 
 CPU = torch.device("cpu")
-NAMES = list(registry.optimizers.entries)
+NAMES = [name for name in registry.optimizers.entries if name != "lbfgs"]  # which takes neither clipping nor rules
 DEEP = {"model__options": {"hidden": [8] * 4, "dropout": 0.3}, "train__flat": True}
 
 

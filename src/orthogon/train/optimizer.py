@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -37,10 +38,13 @@ _OPTIONS: dict[str, Callable[[TrainSettings], dict[str, Any]]] = {
 _USUAL: dict[str, tuple[float, float]] = {
     "sgd": (0.1, 5e-4), "momentum": (0.05, 5e-4), "nesterov": (0.05, 5e-4), "averaged_momentum": (0.5, 5e-4),
     "rmsprop": (1e-3, 0.0), "adagrad": (1e-2, 0.0), "adadelta": (1.0, 0.0), "adam": (1e-3, 0.0), "adamw": (1e-3, 0.01),
-    "nadam": (1e-3, 0.0), "adamod": (1e-3, 0.0),
+    "nadam": (1e-3, 0.0), "adamod": (1e-3, 0.0), "lbfgs": (1.0, 0.0),
 }
 _FUSED = {"sgd", "momentum", "nesterov", "adagrad", "adam", "adamw"}
 _FOR_EACH = _FUSED | {"rmsprop", "adadelta", "nadam"}
+# Those that compare losses along a line, and what would mislead them: it acts on weights or gradient, not on the loss.
+_LINE_SEARCH = {"lbfgs"}
+_NOT_IN_THE_LOSS = ("l1", "l2", "max_norm", "clip_norm", "clip_value", "backstitch")
 
 
 def usual_settings(name: str) -> dict[str, float]:
@@ -56,6 +60,11 @@ def can_be_fused(name: str, device: str) -> bool:
 def is_elementwise(name: str) -> bool:
     """Whether the optimizer is known to treat every number alike, so that it may work on flat parameters."""
     return name in _OPTIONS
+
+
+def asks_again(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether its step must be given a function that computes loss and gradient anew (L-BFGS, Backstitch)."""
+    return inspect.signature(optimizer.step).parameters["closure"].default is inspect.Parameter.empty
 
 
 def optimizer_groups(model: nn.Module, settings: TrainSettings) -> list[dict[str, Any]]:
@@ -94,6 +103,10 @@ def build_optimizer(groups: Sequence[dict[str, Any]], settings: TrainSettings) -
     RecipeError for a value that the optimizer does not take.
     """
     name = settings.optimizer
+    misleading = [key for key in _NOT_IN_THE_LOSS if getattr(settings, key)] if name in _LINE_SEARCH else []
+    if misleading:
+        raise RecipeError(f"{name} compares losses, and {misleading[0]} is in none", where=f"train.{misleading[0]}",
+                          remedy="Leave it out, or take another optimizer.")
     options = _OPTIONS[name](settings) if name in _OPTIONS else {}
     kernel: dict[str, Any] = {}
     if settings.fused and name in _FUSED:

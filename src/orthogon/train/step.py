@@ -13,13 +13,12 @@ from torch import Tensor, nn
 from orthogon import registry
 from orthogon.errors import RecipeError
 from orthogon.optim.average import WeightAverage
-from orthogon.optim.backstitch import Backstitch
 from orthogon.optim.direct import direct_step
 from orthogon.optim.flat import FlatParameters
 from orthogon.optim.schedules import Schedule, Timeline
 from orthogon.train.checkpoint import Tree, copy_tree
 from orthogon.train.compute import Compute
-from orthogon.train.optimizer import build_optimizer, optimizer_groups
+from orthogon.train.optimizer import asks_again, build_optimizer, optimizer_groups
 from orthogon.train.randomness import Draw
 from orthogon.train.ranks import Ranks
 from orthogon.train.recipe import TrainSettings
@@ -79,7 +78,8 @@ class GradientStep(Step):
     on the weights, then the average of weights follows. The loss that is reported is the data's alone. There is no
     gradient scaler, since bf16 has the range of float32; so there is nothing to unscale before clipping.
 
-    Backstitch asks for the gradient twice: on the same batch, with the same augmentation, dropout and carried state.
+    Optimizers that ask for loss and gradient again (Backstitch, L-BFGS) get those of the same batch, with the same
+    augmentation, dropout and carried state; the loss that counts is that before the step.
     Groups of parameters that begin to learn at a later step are frozen before it.
     flat: the parameters as views of buffers, where the recipe wants that; clipping and the optimizer work on these.
     """
@@ -102,6 +102,7 @@ class GradientStep(Step):
         self.regularization = Regularization(self.plain, groups, settings)
         self.flat = FlatParameters(groups) if settings.flat else None
         self.optimizer = build_optimizer(self.flat.groups if self.flat else groups, settings)
+        self.asks_again = asks_again(self.optimizer)
         self.move = direct_step(self.optimizer)
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.schedule: Schedule = registry.schedules.load(settings.schedule)(timeline)
@@ -114,7 +115,7 @@ class GradientStep(Step):
     def __call__(self, rows: Tensor, draw: Draw) -> Tensor:
         factor = self.schedule(self.steps)
         self._set_rates(factor)
-        loss = self._backstitch(rows, draw) if isinstance(self.optimizer, Backstitch) else self._step(rows, draw)
+        loss = self._searching_step(rows, draw) if self.asks_again else self._step(rows, draw)
         self.regularization.constrain(factor)
         if self.average is not None:
             self.average.update()
@@ -134,14 +135,16 @@ class GradientStep(Step):
         self.move()
         return loss
 
-    def _backstitch(self, rows: Tensor, draw: Draw) -> Tensor:
-        carried = self.carried
+    def _searching_step(self, rows: Tensor, draw: Draw) -> Tensor:
+        carried, losses = self.carried, []
 
         def again() -> Tensor:
             self.carried = carried
-            return self._clipped_gradient(rows, draw)
+            losses.append(self._clipped_gradient(rows, draw))
+            return self.ranks.sum(losses[-1].clone())  # a search must decide alike on all ranks
 
-        return self.optimizer.step(again)  # type: ignore[return-value]
+        self.optimizer.step(again)
+        return losses[0]
 
     def _clipped_gradient(self, rows: Tensor, draw: Draw) -> Tensor:
         self.clear_gradient()
