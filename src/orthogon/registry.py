@@ -117,6 +117,10 @@ tasks = Registry(
         Entry("multilabel", "orthogon.tasks.multilabel:MultiLabel", "any number of labels; unknown ones left out"),
         Entry("segment", "orthogon.vision.segment:Segment", "the class of each pixel, from pictures with masks"),
         Entry("localize", "orthogon.vision.localize:Localize", "one object in a picture: its class, box and points"),
+        Entry("barlow_twins", "orthogon.vision.barlow_twins:BarlowTwins",
+              "pictures without labels: changed views of one come out alike, different outputs say different things"),
+        Entry("reconstruct", "orthogon.tasks.reconstruct:Reconstruct", "the input again from a code; no labels needed"),
+        Entry("boltzmann", "orthogon.tasks.boltzmann:Boltzmann", "what inputs are likely, without labels: rbm and dbn"),
     ),
 )
 
@@ -244,6 +248,23 @@ _GOOGLENET = (
     Option("paper", False, "the paper's 5×5 convolutions, in place of the 3×3 of the published weights"),
     replace(_LAST_DROPOUT, default=0.2),
 )
+_BETWEEN = Option("activation", "relu", "between the layers: relu, leaky_relu, tanh, gelu, selu, …")
+_CODE = Option("code", 32, "numbers of the code that the input is shrunk to", high=65_536, **_SHAPE)
+_AUTOENCODER = (
+    Option("hidden", (256,), "sizes of the layers between input and code, and back", high=65_536, **_SHAPE),
+    _CODE, _BETWEEN,
+    Option("code_activation", "identity", "of the code"),
+)
+_VAE = (replace(_AUTOENCODER[0], default=(400,)), replace(_CODE, default=20), _BETWEEN)
+_CONV_AUTOENCODER = (
+    Option("width", 32, "channels of the first stage; each later one doubles them, to 256", high=256, **_SHAPE),
+    _CODE,
+    Option("stages", None, "how often the picture is halved; left out: while a side has 8 pixels", 1, 10),
+    _BETWEEN,
+)
+_CONV_VAE = (_CONV_AUTOENCODER[0], replace(_CODE, default=20), *_CONV_AUTOENCODER[2:])
+
+_VISIBLE = Option("visible", None, "bernoulli (values in 0 … 1) or gaussian (standardized); left out: by the input")
 
 models = Registry(
     "model",
@@ -251,6 +272,20 @@ models = Registry(
         Entry("linear", "orthogon.nn.models:linear", "logistic, softmax or linear regression: no hidden layer"),
         Entry("mlp", "orthogon.nn.models:mlp", "fully connected layers; category embeddings on tables",
               options=_MLP),
+        Entry("autoencoder", "orthogon.nn.autoencoder:autoencoder", "fully connected layers to a code and back",
+              options=_AUTOENCODER),
+        Entry("vae", "orthogon.nn.autoencoder:vae", "variational autoencoder of fully connected layers",
+              options=_VAE),
+        Entry("conv_autoencoder", "orthogon.nn.autoencoder:conv_autoencoder",
+              "convolutions to a code, transposed ones back", ("image",), options=_CONV_AUTOENCODER),
+        Entry("conv_vae", "orthogon.nn.autoencoder:conv_vae", "variational autoencoder of convolutions", ("image",),
+              options=_CONV_VAE),
+        Entry("rbm", "orthogon.nn.belief_network:rbm", "restricted Boltzmann machine; of boltzmann",
+              ("image", "number"), options=(
+                  Option("hidden", 500, "hidden units", high=65_536, **_SHAPE), _VISIBLE)),
+        Entry("dbn", "orthogon.nn.belief_network:dbn", "Boltzmann machines one on the other: a deep belief network",
+              ("image", "number"), options=(
+                  Option("hidden", (500, 250), "hidden units of each", high=65_536, **_SHAPE), _VISIBLE)),
         Entry("plain", "orthogon.vision.plain:plain", "convolutions and pooling, repeated, then dense layers",
               ("image",), options=_PLAIN),
         Entry("lenet5", "orthogon.vision.lenet5:lenet5", "LeNet-5 (1998), modern or paper variant", ("image",),

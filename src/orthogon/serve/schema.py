@@ -8,7 +8,7 @@ from typing import Any
 
 from orthogon.data.encode import CategoryEncoder, ImageEncoder, NumberEncoder
 from orthogon.errors import DataError
-from orthogon.tasks.supervised import Supervised
+from orthogon.tasks.encoded import Encoded
 from orthogon.train.task import Task
 
 ALWAYS_IGNORED = ("id", "split", "part", "", "Unnamed: 0", "__index_level_0__")
@@ -84,7 +84,7 @@ class Schema:
 
 def schema_of(task: Task) -> Schema:
     """The schema of a fitted task; one without columns where the task reads its data by itself."""
-    if not isinstance(task, Supervised):
+    if not isinstance(task, Encoded):
         return Schema()
     columns: list[InputColumn] = []
     for encoder in task.inputs.encoders:
@@ -102,13 +102,13 @@ def schema_of(task: Task) -> Schema:
     return Schema(tuple(columns), _ignored(task))
 
 
-def _ignored(task: Supervised) -> tuple[str, ...]:
+def _ignored(task: Encoded) -> tuple[str, ...]:
     settings = task.data_settings
     targets = settings.target or []
     named = [settings.group, settings.source_column, settings.weight]
     named += [targets] if isinstance(targets, str) else list(targets)
     named += [name for name, kind in settings.types.items() if kind == "ignore"]
-    return tuple(dict.fromkeys([*task.inputs.ignored, task.target_name, *(name for name in named if name)]))
+    return tuple(dict.fromkeys([*task.inputs.ignored, *(name for name in named if name)]))
 
 
 def _pair(size: Any) -> tuple[int, int] | None:

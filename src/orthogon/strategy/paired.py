@@ -61,8 +61,8 @@ def named(rows: Rows, column: str) -> np.ndarray:
 def compare_rows(first: Rows, second: Rows, metric: Metric | None = None) -> Gain:
     """Single labels by right and wrong, numbers by root mean squared error, all else by score; same examples in order.
 
-    metric: compare by this one instead (the recipe's `task.metric`), by paired bootstrap; the ROC AUC of two classes
-            by DeLong.
+    metric: compare by this one instead (`Task.compared_by`): a mean by its values, the ROC AUC of two classes by
+            DeLong, any other by paired bootstrap.
     Groups, where there are any, are resampled as wholes.
     """
     if metric is not None and metric.name == "roc_auc" and _two_independent_classes(first, second):
@@ -70,7 +70,10 @@ def compare_rows(first: Rows, second: Rows, metric: Metric | None = None) -> Gai
         found = compare_roc_auc(before, after, first["target"] == 1)  # the same for whichever class is positive
         return Gain(found, metric.name, 1.0)
     if metric is not None and metric.name not in ("accuracy", "error", "rmse"):
-        return Gain(_compare_by(metric, first, second), metric.name, 1.0 if metric.higher_is_better else -1.0)
+        found = _compare_by(metric, first, second) if metric.values is None else compare_paired_values(
+            metric.values(first), metric.values(second), weights=first.get("weight"), groups=first.group,
+            higher_is_better=metric.higher_is_better, unit=metric.estimate(first).unit)
+        return Gain(found, metric.name, 1.0 if metric.higher_is_better else -1.0)
     groups, a, b = first.group, first.get("score"), second.get("score")
     if a is None or b is None:
         errors = [_squared_error(rows) for rows in (first, second)]

@@ -48,12 +48,11 @@ def mean_estimate(values: NDArray, rows: Rows, unit: str = "") -> Estimate:
 
 
 def mean_metric(
-    name: str, values: Callable[[Rows], NDArray], unit: str = "", higher_is_better: bool = True,
-    of_probabilities: bool = False,
+    name: str, values: Callable[[Rows], NDArray], unit: str = "", higher_is_better: bool = True, needs: str = "",
 ) -> Metric:
     """A metric that is the mean of one value per example."""
     return Metric(name, lambda rows: mean_estimate(values(rows), rows, unit),
-                  lambda rows: weighted_mean(values(rows), rows), higher_is_better, of_probabilities)
+                  lambda rows: weighted_mean(values(rows), rows), higher_is_better, needs, values)
 
 
 def classification_metrics(positive: int | None) -> tuple[Metric, ...]:
@@ -64,9 +63,9 @@ def classification_metrics(positive: int | None) -> tuple[Metric, ...]:
         Metric("macro_f1", macro_f1, lambda rows: _f1_value(rows, stats_confusion.macro_f1)),
         Metric("weighted_f1", weighted_f1, lambda rows: _f1_value(rows, stats_confusion.weighted_f1)),
         Metric("roc_auc", lambda rows: roc_auc(rows, positive), lambda rows: _roc_auc_value(rows, positive),
-               of_probabilities=True),
-        mean_metric("cross_entropy", lambda rows: rows["loss"], "nats", False, of_probabilities=True),
-        mean_metric("brier", _brier_scores, higher_is_better=False, of_probabilities=True),
+               needs="probabilities"),
+        mean_metric("cross_entropy", lambda rows: rows["loss"], "nats", False, needs="probabilities"),
+        mean_metric("brier", _brier_scores, higher_is_better=False, needs="probabilities"),
     )
     if positive is None:
         return shared

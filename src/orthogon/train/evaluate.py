@@ -73,8 +73,8 @@ def as_rows(task: Task, data: Dataset, rows: np.ndarray, split: str, results: An
 
 
 def metrics_document(task: Task, rows: Rows) -> dict[str, Any]:
-    """Metric -> Estimate as plain values, with its direction; those of probabilities only where rows have them."""
+    """Metric -> Estimate as plain values, with its direction; of those that the rows have."""
     return {
         metric.name: {**metric.estimate(rows).to_dict(), "higher_is_better": metric.higher_is_better}
-        for metric in task.metrics if not metric.of_probabilities or rows.get("probabilities") is not None
+        for metric in task.metrics if not metric.needs or rows.get(metric.needs) is not None
     }

@@ -86,3 +86,32 @@ class PreservedRandomness:
 def _cuda_generator(device: torch.device) -> torch.Generator:
     index = device.index if device.index is not None else torch.cuda.current_device()
     return torch.cuda.default_generators[index]
+
+
+def uniform_by_row(rows: torch.Tensor, width: int, purpose: str) -> torch.Tensor:
+    """Numbers in (0, 1), float32 n×width, of which each row has its own, always the same: what evaluation draws.
+
+    rows: int64 (n,). A counter through the finalizer of SplitMix64 (Steele, Lea & Flood 2014, OOPSLA), so that neither
+    the batch nor the order of the rows matters.
+    """
+    places = torch.arange(1, width + 1, device=rows.device)
+    x = key(0, purpose) + (rows.unsqueeze(1) * (width + 1) + places) * _signed(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        x = (x ^ _shifted(x, shift)) * _signed(factor)
+    x = x ^ _shifted(x, 31)
+    return (_shifted(x, 41).float() + 0.5) / 2**23  # as many bits as float32 keeps below 1
+
+
+def normal_by_row(rows: torch.Tensor, width: int, purpose: str) -> torch.Tensor:
+    """The same of N(0, 1)."""
+    return torch.special.ndtri(uniform_by_row(rows, width, purpose))
+
+
+def _signed(word: int) -> int:
+    """A 64-bit word as torch's signed integers have it."""
+    return word - 2**64 if word >= 2**63 else word
+
+
+def _shifted(x: torch.Tensor, bits: int) -> torch.Tensor:
+    """Shifted to the right, with zeros from the left."""
+    return (x >> bits) & ((1 << (64 - bits)) - 1)

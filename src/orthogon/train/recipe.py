@@ -141,9 +141,10 @@ class TaskSettings(Section):
     label_smoothing: float = knob(0.0, "share of the label spread over all classes", low=0, high=0.9,
                                   problem="dev fit")
     loss: Literal["cross_entropy", "squared_hinge", "squared", "absolute", "huber", "robust", "log_likelihood",
-                  "giou"] | None = knob(
+                  "giou", "bernoulli"] | None = knob(
         None, "of classify: cross_entropy (left out) or squared_hinge; of regress: squared (left out), absolute, huber "
-        "or robust; of localize: giou (left out), log_likelihood, squared or huber", problem="real world"
+        "or robust; of localize: giou (left out), log_likelihood, squared or huber; of reconstruct: bernoulli (left out) "
+        "or squared", problem="real world"
     )
     loss_weights: dict[str, float] = knob({}, "what each part of the loss counts, e.g. {class: 0.1, box: 0.9}; of "
                                           "localize object, class, box and points, each 1 where it is not named; of "
@@ -153,6 +154,15 @@ class TaskSettings(Section):
                                                problem="description")
     robust_shape: float = knob(1.0, "of the robust loss: 2 squared, 1 like huber, 0 Cauchy, below 0 large errors count "
                                "ever less", low=-100, high=2, problem="real world")
+    noise: float = knob(0.0, "of reconstruct: standard deviation of the noise on inputs, which is to be taken away "
+                        "again; pixels are 0 to 1", low=0, high=10, problem="dev fit")
+    mask: float = knob(0.0, "of reconstruct: share of each input that is masked, and is to be filled in", low=0,
+                       high=0.95, problem="dev fit")
+    beta: float = knob(1.0, "of reconstruct: what the divergence of the codes of a vae from a normal distribution "
+                       "counts; 1 is the bound on the likelihood", low=0, high=1000, scale="log",
+                       problem=("train fit", "real world"))
+    binarize: float | None = knob(None, "of tasks that rebuild pictures: pixels above it are 1, all others 0", above=0,
+                                  high=1, problem="description")
     positive: str | None = knob(None, "the class that precision, recall and ROC AUC of two classes speak of",
                                 problem="description")
     metric: str | None = knob(None, "the metric that judges, of `orthogon list metrics`: what dev chooses by, and what "
@@ -160,8 +170,18 @@ class TaskSettings(Section):
     satisfice: dict[str, str] = knob({}, "thresholds to keep while the metric is made as good as can be, e.g. "
                                      "{recall: '>=0.9', milliseconds: '<=5', parameters: '<=1e6', megabytes: '<=2'}",
                                      problem="real world")
+    cd_steps: int = knob(1, "of boltzmann: Gibbs steps after which what the machine makes is compared with the data",
+                         low=1, high=10_000, scale="log", problem="train fit")
+    persistent: bool = knob(False, "of boltzmann: whether chains go on from batch to batch, instead of starting at the "
+                            "data each time", problem="train fit")
     costs: dict[str, float] = knob({}, "how bad each error is, for the metric weighted_error: 'true->predicted' or a "
                                    "true class -> weight; what is not named weighs 1", problem="real world")
+
+    projector: int | None = knob(None, "of barlow_twins: how many numbers the network gives, which are compared; left "
+                                 "out: 256", low=2, high=65_536, scale="log", problem="train fit")
+    redundancy: float | None = knob(None, "of barlow_twins: what correlations between outputs count in the loss, where "
+                                    "those of outputs with themselves count 1; left out: 0.0051", low=0, high=10,
+                                    scale="log", problem="train fit")
 
     @field_validator("satisfice")
     @classmethod

@@ -19,6 +19,7 @@ from orthogon.train.rows import Rows
 from orthogon.train.sampler import Sampler, Shuffled
 
 if TYPE_CHECKING:
+    from orthogon.data.augment import Way
     from orthogon.data.changes import Mix
     from orthogon.data.dataset import Dataset, Finding
     from orthogon.optim.schedules import Timeline
@@ -59,6 +60,14 @@ class Sheet(NamedTuple):
     picture: np.ndarray
 
 
+class Sign(NamedTuple):
+    """A sign that training has failed, or may have: its kind ("collapse"), a sentence with the evidence, what to do."""
+
+    kind: str
+    what: str
+    remedy: str
+
+
 class Part(NamedTuple):
     """One named term of a loss: its share is weight × sum / count, and sums and counts add over micro-batches."""
 
@@ -82,14 +91,17 @@ class Metric:
     estimate: rows -> Estimate, with its interval.
     value:    rows -> float: the point alone, for every epoch.
     higher_is_better: the direction of good.
-    of_probabilities: whether rows without "probabilities" do not have it.
+    needs:    the column of rows without which they do not have it; "": all have it.
+    values:   rows -> one number for each, of which it is the mean, so that models are compared by these; None: it is
+              no mean.
     """
 
     name: str
     estimate: Callable[[Rows], Estimate]
     value: Callable[[Rows], float]
     higher_is_better: bool = True
-    of_probabilities: bool = False
+    needs: str = ""
+    values: Callable[[Rows], np.ndarray] | None = None
 
 
 class Baseline(ABC):
@@ -157,6 +169,15 @@ class Task(ABC):
     @abstractmethod
     def default_model(self) -> tuple[str, dict[str, Any]]:
         """The name and options of the model that is used when none is named. After `fit`."""
+
+    def default_head(self) -> list[int] | None:
+        """Sizes of the hidden layers of the new head that a named model gets; None: it keeps its own."""
+        return None
+
+    @classmethod
+    def default_augment(cls, data: Dataset) -> tuple[Way, ...]:
+        """How training pictures of this data are changed where the recipe leaves it open."""
+        return ()
 
     def default_settings(self, rows: int) -> dict[str, Any]:
         """Defaults of the recipe's `train` section that suit this task on this kind and amount of data."""
@@ -230,6 +251,14 @@ class Task(ABC):
         """The figures of merit; the first one is what the result is judged by."""
 
     @property
+    def compared_by(self) -> Metric | None:
+        """What two models are compared by; None: by right and wrong, by squared errors, or by score, as rows have them.
+
+        The first metric where the recipe names one, and where predictions are not to be like targets.
+        """
+        return self.metrics[0] if self.settings.metric or not self.needs_target else None
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The names behind class codes; empty where the target is a number."""
         return ()
@@ -264,6 +293,13 @@ class Task(ABC):
         Draws with a generator of its own, always the same draws, so that pictures differ by what was learnt alone.
         """
         return None
+
+    def signs(self, lines: Sequence[Mapping[str, Any]], parts: Mapping[str, Rows]) -> list[Sign]:
+        """The ways in which learning this task fails that have happened, told beside the health of the layers.
+
+        lines: of metrics.jsonl, in which events "health" hold what `Step.figures` told. parts: "dev", … -> its rows.
+        """
+        return []
 
     # --- to ship it ------------------------------------------------------------------------------------------
 

@@ -108,12 +108,11 @@ def summary(run: Run, model: str = NETWORK) -> dict[str, dict[str, Any]]:
 def compare(task: Task, network: Mapping[str, Rows], name: str, baseline: Mapping[str, Rows]) -> list[dict[str, Any]]:
     """The network against one baseline on every part that both were measured on; positive advantage = network better.
 
-    By the metric that the recipe names; otherwise single labels by right and wrong, numbers by root mean squared
-    error, all else by score.
+    By what the task says: `Task.compared_by`.
     """
-    found, metric = [], task.metrics[0] if task.settings.metric else None
+    found = []
     for part in baseline:
-        gain = compare_rows(baseline[part], network[part], metric)
+        gain = compare_rows(baseline[part], network[part], task.compared_by)
         found.append({
             "baseline": name, "split": part, "metric": gain.metric, "advantage": gain.direction * gain.difference,
             **gain.paired.to_dict(), "p": gain.paired.p_value,

@@ -32,7 +32,7 @@ def ensemble(*runs: str | Path | Run, views: str | None = None, root: str | Path
     task = task_of(found[0])
     judge = task.metrics[0]
     shown = next(metric for metric in task.metrics if metric.name == judge.name.replace("accuracy", "error"))
-    by = judge if task.settings.metric else None
+    by = task.compared_by
     members = [_member(run) for run in found]
     if views is None:
         made = together(members, shown, by=by)
