@@ -114,11 +114,13 @@ tasks = Registry(
     (
         Entry("classify", "orthogon.tasks.classify:Classify", "one label of several, from pictures or tables"),
         Entry("regress", "orthogon.tasks.regress:Regress", "a number, or several"),
+        Entry("verify", "orthogon.tasks.verify:Verify", "same or different, also of identities never seen: encodings"),
         Entry("multilabel", "orthogon.tasks.multilabel:MultiLabel", "any number of labels; unknown ones left out"),
         Entry("segment", "orthogon.vision.segment:Segment", "the class of each pixel, from pictures with masks"),
         Entry("localize", "orthogon.vision.localize:Localize", "one object in a picture: its class, box and points"),
         Entry("barlow_twins", "orthogon.vision.barlow_twins:BarlowTwins",
               "pictures without labels: changed views of one come out alike, different outputs say different things"),
+        Entry("generate", "orthogon.vision.generate:Generate", "new pictures like those of the data; no labels needed"),
         Entry("reconstruct", "orthogon.tasks.reconstruct:Reconstruct", "the input again from a code; no labels needed"),
         Entry("boltzmann", "orthogon.tasks.boltzmann:Boltzmann", "what inputs are likely, without labels: rbm and dbn"),
     ),
@@ -280,6 +282,9 @@ models = Registry(
               "convolutions to a code, transposed ones back", ("image",), options=_CONV_AUTOENCODER),
         Entry("conv_vae", "orthogon.nn.autoencoder:conv_vae", "variational autoencoder of convolutions", ("image",),
               options=_CONV_VAE),
+        Entry("gan", "orthogon.vision.gan:gan", "a generator and a discriminator; of generate", ("image",), options=(
+            Option("latent", 64, "numbers that a picture is made of", high=65_536, **_SHAPE),
+            Option("width", 32, "channels beside the picture; each coarser map has twice as many", high=512, **_SHAPE))),
         Entry("rbm", "orthogon.nn.belief_network:rbm", "restricted Boltzmann machine; of boltzmann",
               ("image", "number"), options=(
                   Option("hidden", 500, "hidden units", high=65_536, **_SHAPE), _VISIBLE)),

@@ -17,11 +17,19 @@ Record = dict[str, Any]
 
 
 def health(page: Page, view: View) -> None:
-    """Findings as text, the gradient of each layer, and its dead or saturated units; nothing where none is recorded."""
-    records = view.health
-    if not records:
+    """What the task found, what the layers show, the gradient of each layer, and its dead or saturated units; nothing
+    where none is recorded."""
+    records, signs = view.health, view.result.get("signs") or []
+    if not records and not signs:
         return
     page.section("Health", note=f"Gradients and units of each layer, recorded at {len(records)} steps of the run.")
+    for sign in signs:
+        page.callout(first_upper(sign["kind"]), f"{first_upper(sign['what'])}. {sign['remedy']}", "warning")
+    if records:
+        _layers(page, view, records)
+
+
+def _layers(page: Page, view: View, records: list[Record]) -> None:
     found = health_findings(records)
     for finding in found:
         page.callout(first_upper(finding.kind), f"{first_upper(finding.what)}. {finding.remedy}", "warning")

@@ -91,6 +91,7 @@ class Health:
         saturated:  share of the outputs of the tanh or sigmoid after it that lie near an end (FLAT).
         not_finite: names of the layers whose gradient is not finite.
         norm_before_clipping: of the whole gradient, where it is clipped by norm.
+        figures:    what else the step tells of itself (`Step.figures`).
 
         None: the layer has no such value; a column without any is left out (a step without gradients has fewer).
         """
@@ -100,12 +101,14 @@ class Health:
         gradients = columns.get("gradient", {})
         broken = [self.layers[at].name for at in order if not isfinite(gradients.get(at, 0.0))]
         clipped = self.step.norm_before_clipping
+        figures = {name: value.item() for name, value in self.step.figures().items()}
         return {
             "layers": [self.layers[at].name for at in order],
             "kinds": [type(self.layers[at].module).__name__ for at in order],
             **{name: [column.get(at) for at in order] for name, column in columns.items()},
             **({"not_finite": broken} if broken else {}),
             **({} if clipped is None else {"norm_before_clipping": clipped.item()}),
+            **({"figures": figures} if figures else {}),
         }
 
     def _norms(self, before: Sequence[Tensor]) -> Columns:

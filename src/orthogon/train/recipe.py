@@ -141,10 +141,11 @@ class TaskSettings(Section):
     label_smoothing: float = knob(0.0, "share of the label spread over all classes", low=0, high=0.9,
                                   problem="dev fit")
     loss: Literal["cross_entropy", "squared_hinge", "squared", "absolute", "huber", "robust", "log_likelihood",
-                  "giou", "bernoulli"] | None = knob(
+                  "giou", "bernoulli", "prototypes", "triplet", "contrastive", "siamese", "chi_square"] | None = knob(
         None, "of classify: cross_entropy (left out) or squared_hinge; of regress: squared (left out), absolute, huber "
         "or robust; of localize: giou (left out), log_likelihood, squared or huber; of reconstruct: bernoulli (left out) "
-        "or squared", problem="real world"
+        "or squared; of verify: prototypes (left out), triplet, contrastive, siamese or chi_square",
+        problem="real world"
     )
     loss_weights: dict[str, float] = knob({}, "what each part of the loss counts, e.g. {class: 0.1, box: 0.9}; of "
                                           "localize object, class, box and points, each 1 where it is not named; of "
@@ -163,6 +164,24 @@ class TaskSettings(Section):
                        problem=("train fit", "real world"))
     binarize: float | None = knob(None, "of tasks that rebuild pictures: pixels above it are 1, all others 0", above=0,
                                   high=1, problem="description")
+    encoding: int | None = knob(None, "of verify: how many numbers an encoding has; left out: 64", low=1, high=65_536,
+                                problem=("train fit", "dev fit"), scale="log")
+    examples_each: int = knob(4, "of verify: examples of each identity in a batch; train.batch_size over it is the "
+                              "number of identities", low=2, high=1000, problem="train fit")
+    turns: Literal[1, 2, 4] = knob(1, "of verify: square pictures turned by a quarter (4) or by half a turn (2) count "
+                                   "as further identities in training; 1 = none", problem="dev fit")
+    shots: int = knob(1, "of verify by prototypes: examples that a prototype is the mean of", low=1, high=1000,
+                      problem="real world")
+    mining: Literal["semi-hard", "hard", "random"] = knob(
+        "semi-hard", "of verify by triplets: which third example is taken: all that are farther than the second, but by "
+        "less than the margin; the nearest; any", problem="train fit")
+    margin: float | None = knob(None, "of verify: by how much another identity is to be farther (triplet, left out: "
+                                "0.2), or how far (contrastive, 1)", above=0, high=100, problem="train fit")
+    distance: Literal["squared", "euclidean"] = knob("squared", "of verify by triplets: what the margin is in",
+                                                     problem="train fit")
+    false_accept_rate: float = knob(0.01, "of verify: share of pairs of two identities that may be taken for one; it "
+                                    "sets the threshold that is shipped", above=0, high=0.5, scale="log",
+                                    problem="real world")
     positive: str | None = knob(None, "the class that precision, recall and ROC AUC of two classes speak of",
                                 problem="description")
     metric: str | None = knob(None, "the metric that judges, of `orthogon list metrics`: what dev chooses by, and what "
@@ -170,6 +189,9 @@ class TaskSettings(Section):
     satisfice: dict[str, str] = knob({}, "thresholds to keep while the metric is made as good as can be, e.g. "
                                      "{recall: '>=0.9', milliseconds: '<=5', parameters: '<=1e6', megabytes: '<=2'}",
                                      problem="real world")
+    gradient_penalty: float | None = knob(
+        None, "of generate: γ of the penalty on the discriminator's squared slope; 0 = none; left out: 0.1", low=0,
+        high=1000, scale="log", problem="train fit")
     cd_steps: int = knob(1, "of boltzmann: Gibbs steps after which what the machine makes is compared with the data",
                          low=1, high=10_000, scale="log", problem="train fit")
     persistent: bool = knob(False, "of boltzmann: whether chains go on from batch to batch, instead of starting at the "
@@ -182,6 +204,9 @@ class TaskSettings(Section):
     redundancy: float | None = knob(None, "of barlow_twins: what correlations between outputs count in the loss, where "
                                     "those of outputs with themselves count 1; left out: 0.0051", low=0, high=10,
                                     scale="log", problem="train fit")
+
+    options: dict[str, Any] = knob({}, "what a task is told that is not a knob: the verbs that need no data set write "
+                                   "it", problem="description")
 
     @field_validator("satisfice")
     @classmethod

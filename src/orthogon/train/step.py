@@ -55,6 +55,10 @@ class Step(ABC):
     def run_model(self, rows: Tensor) -> None:  # noqa: B027 - not every model is called on rows
         """Call the model on rows without augmentation, for somebody who listens in; nothing where it takes no rows."""
 
+    def figures(self) -> dict[str, Tensor]:
+        """Scalars that tell how the last step went, kept in the health records; none by default."""
+        return {}
+
     def rate(self) -> float:
         """The learning rate of the last step, for people to see; NaN where there is none."""
         return math.nan

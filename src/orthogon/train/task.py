@@ -303,6 +303,12 @@ class Task(ABC):
 
     # --- to ship it ------------------------------------------------------------------------------------------
 
+    def settle(self, parts: Mapping[str, Rows]) -> None:  # noqa: B027 - most tasks decide nothing afterwards
+        """Decide what takes rows that were not learnt from, such as a threshold, before `state` is shipped.
+
+        parts: "dev", … -> its rows. Of a network that was trained once more on dev as well, those of the one before.
+        """
+
     @abstractmethod
     def state(self) -> dict[str, Any]:
         """All that `fit` found, as plain JSON values: with the weights it makes a bundle."""

@@ -50,6 +50,21 @@ METRICS = {
         ("accuracy", "high", "share with the right class, or rightly without an object; where there are classes"),
         ("error", "low", "share with a wrong one"),
     ),
+    "generate": (
+        ("energy_distance", "low", "between samples and pictures by 64 random features, in mean distances of pictures"),
+        ("told_apart", "low", "share whose nearest neighbor is of its own kind: 50 % = nothing tells them apart"),
+        ("coverage", "high", "share of pictures with a sample near them: 97 % = no kind is missing"),
+        ("density", "high", "in how many pictures' neighborhoods a sample lies: 1 = as pictures do, 0 = like none"),
+        ("spread", "high", "how far samples are from each other; pictures: 1"),
+        ("copied", "low", "share of samples nearer to train pictures than held-out ones are: 50 % = none is a copy"),
+    ),
+    "barlow_twins": (
+        ("nearest_accuracy", "high", "share whose nearest other of some 500 encodings has the same label; where known"),
+        ("loss", "low", "the loss over all examples at once"),
+        ("view_agreement", "high", "mean correlation of the outputs for two views of a picture: 1 = the same"),
+        ("effective_rank", "high", "how many dimensions the encodings use"),
+        ("spread", "high", "how differently encodings point: 0 = collapsed, 1 = in all directions alike"),
+    ),
 }
 """Task -> (name, whether high or low is good, one line). Here, so that listing does not import torch; a test holds it
 against the tasks."""

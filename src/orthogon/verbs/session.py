@@ -205,6 +205,8 @@ class Session:
         diagnosis = diagnosed(run, task.metrics[0], noun)
         said = verdict(diagnosis, comparisons)
         health = health_findings(run.metrics())
+        parts = {part: run.rows(part) for part in splits}
+        signs = task.signs(run.metrics(), parts)
         result = {
             "run": str(run.path), "name": run.name, "task": task.name, "metric": metric,
             "seconds": round(time.monotonic() - self.started, 3),
@@ -220,6 +222,7 @@ class Session:
             "speed": speed(fitted),
             "findings": [vars(finding) for finding in (*prepared.data.findings, *task.check(prepared.data))],
             "health": {"findings": [vars(finding) for finding in health]},
+            "signs": [sign._asdict() for sign in signs],
         }
         run.write_json("result.json", result)
         example = prepared.passport.rows("train")[0]
@@ -231,12 +234,13 @@ class Session:
         store_augmentation(run, task, prepared.data, prepared.passport.rows("train"))
         looked = inside_at_end(run, task, fitted.model, fitted.compute, prepared, fitted.seconds)
         shipped = self._refitted(prepared, fitted) if fitted.plan.recipe.train.refit else (task, fitted)
+        shipped[0].settle(parts)
         write_bundle(run, shipped[0], shipped[1].model, prepared.data)
         report = write_report(run)
         heading = "error" if metric == "accuracy" else metric
         self.console.table(score_rows(metric, splits, baseline, about_test), heading=heading)
-        for finding in health:
-            self.console.line("health", f"{finding.kind}: {finding.what}. {finding.remedy}")
+        for sign in (*signs, *health):
+            self.console.line("health", f"{sign.kind}: {sign.what}. {sign.remedy}")
         if targets is not None:
             self.console.line("targets", targets.sentence)
         self.console.line("verdict", said)
