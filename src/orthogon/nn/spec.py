@@ -24,11 +24,18 @@ class ModelSpec:
     """The inputs, in the order in which the model takes them, and how many outputs (logits, values) it gives.
 
     rebuilds: whether its outputs are the values of its one input again, in that shape (autoencoders).
+    compares: where its outputs are encodings that a head learns to compare: by what (`PairHead`); "" = none does.
     """
 
     inputs: tuple[InputSpec, ...]
     outputs: int
     rebuilds: bool = False
+    compares: str = ""
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Of one example."""
+        return self.inputs[0].shape if self.rebuilds else (self.outputs,)
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -169,7 +169,7 @@ def load(
     Raises RunError: no bundle; one from a newer version; damaged or other weights; a `file.py:Class` that changed.
     Code of the bundle's own is never run: only the model that its recipe names.
     """
-    folder = _folder(run, root)
+    folder = bundle_folder(run, root)
     document = _document(folder)
     try:
         recipe = Recipe.from_dict(document["recipe"], where=str(folder / JSON))
@@ -188,7 +188,8 @@ def load(
     return Predictor(task, network.to(device), schema, document, torch.device(device), precision)
 
 
-def _folder(run: str | Path | Run, root: str | Path) -> Path:
+def bundle_folder(run: str | Path | Run, root: str | Path = "runs") -> Path:
+    """Where the bundle of a run lies; a folder with a bundle in it is taken as it is. RunError where there is none."""
     if not isinstance(run, Run) and (Path(run) / JSON).is_file():
         return Path(run)
     found = Run.open(run, root)
@@ -213,7 +214,7 @@ def _document(folder: Path) -> dict[str, Any]:
 
 def _spec(saved: Mapping[str, Any]) -> ModelSpec:
     inputs = tuple(InputSpec(each["kind"], tuple(each["shape"]), tuple(each["levels"])) for each in saved["inputs"])
-    return ModelSpec(inputs, int(saved["outputs"]), bool(saved.get("rebuilds")))
+    return ModelSpec(inputs, int(saved["outputs"]), bool(saved.get("rebuilds")), saved.get("compares", ""))
 
 
 def _tensors(folder: Path, document: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -6,9 +6,9 @@ import hashlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from orthogon import registry
 from orthogon.data.augment import Augmentation
 from orthogon.errors import RecipeError, nearest
 from orthogon.nn.heads import new_head
+from orthogon.nn.metric_losses import PairHead, Similarity
 from orthogon.nn.norm_statistics import measure_norms, unmeasured_norms
 from orthogon.nn.spec import ModelSpec
 from orthogon.train.pretrained import load_weights
@@ -76,8 +77,14 @@ def _as_published(spec: ModelSpec, settings: ModelSettings, seed: int) -> nn.Mod
 
 
 def _with_head(model: nn.Module, spec: ModelSpec, settings: ModelSettings, seed: int) -> nn.Module:
-    if settings.head is None:
-        return model
+    if settings.head is not None:
+        _put_new_head(model, spec, settings.head, seed)
+    if spec.compares:
+        model.add_module("pair_head", PairHead(spec.outputs, cast(Similarity, spec.compares)))
+    return model
+
+
+def _put_new_head(model: nn.Module, spec: ModelSpec, hidden: Sequence[int], seed: int) -> None:
     if "category" in spec.kinds:
         raise RecipeError("a new head is for models of pictures and numbers", where="model.head",
                           remedy="Leave model.head out.")
@@ -85,10 +92,9 @@ def _with_head(model: nn.Module, spec: ModelSpec, settings: ModelSettings, seed:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(key(seed, "head"))
         try:
-            new_head(model, zeros, settings.head, spec.outputs)
+            new_head(model, zeros, hidden, spec.outputs)
         except ValueError as error:
             raise RecipeError(str(error), where="model.head", remedy="Leave model.head out.") from None
-    return model
 
 
 def starting_model(task: Task, recipe: Recipe, rows: np.ndarray, module: nn.Module | None = None) -> nn.Module:

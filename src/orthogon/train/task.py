@@ -130,12 +130,14 @@ class Task(ABC):
     legend: what the colors mean that `drawn` draws with; empty where it draws nothing.
     mixes: whether the loss knows pictures that are mixed of two (`Batch.mix`).
     needs_target: whether the data must have a target column.
+    falls_to_zero: whether the loss of examples that were learnt by heart is near zero.
     new_classes: whether dev and test hold other classes than train, as new persons are: whole classes are split.
     """
 
     name: ClassVar[str]
     decomposes: ClassVar[bool] = True
     needs_target: ClassVar[bool] = True
+    falls_to_zero: ClassVar[bool] = True
     new_classes: ClassVar[bool] = False
     legend: ClassVar[str] = ""
     mixes: ClassVar[bool] = False

@@ -11,7 +11,7 @@ import numpy as np
 from orthogon import registry
 from orthogon.data.columns import CategoryColumn
 from orthogon.data.corrections import corrected, read_corrections
-from orthogon.data.dataset import Dataset
+from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.passport import Passport
 from orthogon.data.split import split
 from orthogon.tasks.infer import as_target, infer_task, labelled_rows
@@ -68,9 +68,12 @@ def prepare(recipe: Recipe, source: Any = None, passport: Path | None = None) ->
 
 
 def _with_augmentation(recipe: Recipe, data: Dataset, passport: Passport) -> Recipe:
-    """Where pictures are classified by a model with weights, the changes that suit what learns of it, unless told."""
+    """The changes that the task prefers, unless told; where pictures are classified by a model with weights, those that
+    suit what learns of it."""
     pictures = any(column.kind == "image" for column in data.inputs.values())
     told = "augment" in recipe.train.model_fields_set
+    if not told and (preferred := _task_class(recipe).default_augment(data)):
+        return recipe.with_values({"train.augment": list(preferred)}, where="defaults")
     if recipe.model.weights is None or recipe.task.name != "classify" or not pictures or told:
         return recipe
     target = data.target_column()
@@ -94,7 +97,20 @@ def _as_task_needs(data: Dataset, recipe: Recipe) -> Dataset:
     if not task.new_classes or data.group is not None:
         return data
     column = data.target_column()
-    return replace(data, group=column.codes) if isinstance(column, CategoryColumn) else data
+    return _of_several(replace(data, group=column.codes)) if isinstance(column, CategoryColumn) else data
+
+
+def _of_several(data: Dataset) -> Dataset:
+    """Without the examples that are alone with their class, which is said: nothing can be like them."""
+    _, codes, sizes = np.unique(data.group, return_inverse=True, return_counts=True)
+    alone = np.flatnonzero(sizes[codes] == 1)
+    if not len(alone):
+        return data
+    names = ", ".join(data.ids[alone[:3]].tolist()) + (", …" if len(alone) > 3 else "")
+    said = Finding("lone-class", "warning", f"{len(alone):,} of {len(sizes):,} classes have one example each; they are "
+                   "left out, since nothing can be like them", where=names, remedy="Add more examples of each.")
+    kept = data.take(np.flatnonzero(sizes[codes] > 1))
+    return replace(kept, findings=(*kept.findings, said))
 
 
 def _mended(data: Dataset, recipe: Recipe) -> Dataset:
