@@ -26,8 +26,7 @@ SPEC = ModelSpec((InputSpec("number", (4,)),), 2)
      "`orthogon list knobs` shows what train.lr may be."),
     ("train.schedule_table", {"a": 1}, "the value should be a valid integer; got 'a'",
      "`orthogon list knobs` shows what train.schedule_table may be."),
-    ("task.loss", "hinge", "the value should be 'cross_entropy', 'squared_hinge', 'squared', 'absolute', 'huber', "
-     "'robust', 'log_likelihood' or 'giou'; got 'hinge'", "Did you mean 'squared_hinge'?"),
+    ("data.fit", "cropp", "the value should be 'crop', 'letterbox' or 'stretch'; got 'cropp'", "Did you mean 'crop'?"),
     ("task.class_weights", "balancd", "the value should be 'none' or 'balanced'; got 'balancd'",
      "Did you mean 'balanced'?"),
 ])

@@ -142,7 +142,7 @@ def initial_loss(trial: Trial) -> Outcome:
     if not math.isfinite(found):
         return failed(f"the loss before training is {found}", "Look for a logarithm or a division by 0, and at the "
                       "scale of inputs and initial weights.", hopeless=True)
-    chance = trial.loss(Fixed(torch.zeros(trial.task.spec.outputs, device=trial.compute.device)), batch).item()
+    chance = trial.loss(Fixed(torch.zeros(1, *trial.task.spec.output_shape, device=trial.compute.device)), batch).item()
     classes = len(trial.task.classes)
     known = f" (−log 1/{classes})" if classes > 1 and math.isclose(chance, math.log(classes), rel_tol=1e-4) else ""
     said = f"{found:.3g}; outputs of zero cost {chance:.3g}{known}"

@@ -88,11 +88,14 @@ class Trial:
 
 
 class Fixed(nn.Module):
-    """Gives the same outputs whatever it is given: a table, one row for each example, or one row for all."""
+    """Gives the same outputs whatever it is given: those of each example, or the same for all.
+
+    outputs: N×…, or 1×….
+    """
 
     def __init__(self, outputs: Tensor) -> None:
         super().__init__()
         self.outputs = nn.Parameter(outputs)
 
     def forward(self, first: Tensor, *inputs: Tensor) -> Tensor:
-        return self.outputs.expand(len(first), -1)
+        return self.outputs.expand(len(first), *self.outputs.shape[1:])

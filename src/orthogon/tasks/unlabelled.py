@@ -30,6 +30,7 @@ class Unlabelled(Encoded):
     """
 
     needs_target: ClassVar[bool] = False
+    falls_to_zero: ClassVar[bool] = False
 
     def __init__(self, settings: TaskSettings, data: DataSettings, augment: Augmentation | None = None) -> None:
         super().__init__(settings, data, augment)
