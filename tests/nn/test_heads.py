@@ -9,7 +9,7 @@ from torch import nn
 
 from orthogon.nn.auxiliary import WithAuxiliary, outputs_by_weight
 from orthogon.nn.freeze import head_of
-from orthogon.nn.heads import HeadAlone, Heads, SideBranches, features_and_outputs, new_head, replace_head
+from orthogon.nn.heads import HeadAlone, Heads, SideBranches, encoding, features_and_outputs, new_head, replace_head
 from orthogon.nn.models import mlp
 from orthogon.nn.spec import InputSpec, ModelSpec
 from orthogon.nn.total import Total, total, weighted_outputs
@@ -168,3 +168,14 @@ def test_a_new_head_on_a_map_averages_it_over_its_places_first():
     new_head(model, [x], [], 3)
     assert model.output_name == "fc.2"
     assert torch.allclose(model(x), model.fc[2](model.trunk(x).mean((2, 3))), atol=1e-6)
+
+
+def test_the_encoding_is_what_enters_the_head_and_of_a_map_its_mean_over_places():
+    net = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Dropout(0.9), nn.Linear(3, 2))
+    x = torch.randn(5, 4)
+    torch.testing.assert_close(encoding(net, (x,)), net[1](net[0](x)).detach())
+    assert net.training
+    of_maps = nn.Sequential(nn.Conv2d(2, 3, 1), nn.Conv2d(3, 6, 1))
+    of_maps.head_name = "1"
+    pictures = torch.randn(4, 2, 5, 7)
+    torch.testing.assert_close(encoding(of_maps, (pictures,)), of_maps[0](pictures).detach().flatten(2).mean(2))

@@ -96,6 +96,16 @@ def features_and_outputs(model: nn.Module, inputs: Sequence[Tensor]) -> tuple[Te
     return caught[0][0], outputs
 
 
+def encoding(model: nn.Module, inputs: Sequence[Tensor]) -> Tensor:
+    """N×D: what enters the head of the model, in evaluation mode; a map is averaged over its places.
+
+    What of a network is kept where its head is exchanged, compared, or taken away (rows 21.04, 23.01). Without
+    gradients. ValueError as in `features_and_outputs`.
+    """
+    features, _ = features_and_outputs(model, inputs)
+    return features.mean((2, 3)) if features.ndim == 4 else features.flatten(1)
+
+
 def new_head(model: nn.Module, inputs: Sequence[Tensor], hidden: Sequence[int], outputs: int) -> None:
     """Put a new head in place of the model's: linear layers of these sizes with ReLU between, then one with an output
     each (rows 17.05, 18.01). Their first weights are He's, those of the last layer small (initialize_output).

@@ -114,6 +114,8 @@ class Inputs:
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         self.encoders = [encoder_from_state(each) for each in state["encoders"]]
+        self._augments = {encoder.columns[0]: self.augment for encoder in self.encoders
+                          if isinstance(encoder, ImageEncoder)}
         self.ignored = list(state["ignored"])
 
 

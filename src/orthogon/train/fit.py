@@ -79,6 +79,8 @@ def with_defaults(recipe: Recipe, task: Task, rows: int) -> Recipe:
         name, options = task.default_model()
         filled |= {"model.name": name, "model.options": {**options, **recipe.model.options}}
         recipe = recipe.with_values(filled, where="defaults")
+    if recipe.model.head is None and _is_built(str(recipe.model.name)) and (head := task.default_head()) is not None:
+        recipe = recipe.with_values({"model.head": head}, where="defaults")
     settings = recipe.train
     defaults = {**task.default_settings(rows), **transfer_settings(settings.transfer, rows)}
     if "optimizer" in settings.model_fields_set and settings.optimizer != defaults.get("optimizer"):
@@ -90,6 +92,11 @@ def with_defaults(recipe: Recipe, task: Task, rows: int) -> Recipe:
     if recipe.model.source_hash is None and (source := source_hash(str(recipe.model.name))):
         chosen["model.source_hash"] = source
     return recipe.with_values(chosen, where="defaults") if chosen else recipe
+
+
+def _is_built(model: str) -> bool:
+    """Whether it names a model, and not a module of the user's own."""
+    return model in registry.models or ":" in model
 
 
 def plan(recipe: Recipe, task: Task, rows: np.ndarray, dev_rows: np.ndarray | None = None, *, tune: bool = False,
