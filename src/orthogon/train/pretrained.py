@@ -11,24 +11,27 @@ from torch import Tensor, nn
 
 from orthogon import registry
 from orthogon.errors import RecipeError
+from orthogon.nn.freeze import head_of
 from orthogon.nn.spec import InputSpec, ModelSpec
 from orthogon.train.weight_files import tensors_of
 from orthogon.train.weights import Weights
 
 _COUNTER = "num_batches_tracked"
-_SIDE = ("aux", "AuxLogits")
-"""Beginnings of the names of side branches, which serve in training alone: files have them or not."""
+_SIDE = ("aux", "AuxLogits", "pair_head")
+"""Beginnings of the names of what serves in training or in comparing alone: files have it or not."""
 
 
 def load_weights(model: nn.Module, weights: Weights, classes: Sequence[str]) -> None:
     """Fill the model in place. classes: of its outputs; () where they have no names.
 
     Layers with an output for each class take the rows of the classes that both know (`known_classes`) where the classes
-    differ, and keep their first weights for the others. Side branches may be missing on either side.
+    differ, and keep their first weights for the others. A head with tensors of other names is of another kind (a
+    decoder, a projector): it is let go, and the model's own begins anew. Side branches may be missing on either side.
     RecipeError that names the first tensors that differ, and whose they may be.
     """
     given, own = tensors_of(weights), model.state_dict()
     given = {name: value for name, value in given.items() if name in own or not _aside(name)}
+    given = _with_own_head(model, given, own)
     same = [each.casefold() for each in classes] == [each.casefold() for each in weights.classes]
     matched, output = known_classes(classes, weights.classes), _output_name(model)
     filled = dict(own)
@@ -68,7 +71,7 @@ def sentence(weights: Weights, classes: Sequence[str]) -> str:
     """What was loaded, and what becomes of the last layer, for people."""
     known = known_classes(classes, weights.classes)
     if not weights.classes:
-        head = "the last layer as well, if it has as many outputs"
+        head = "the head as well, where it is of the same kind"
     elif list(classes) == list(weights.classes):
         head = "the last layer as well"
     elif not known:
@@ -78,6 +81,18 @@ def sentence(weights: Weights, classes: Sequence[str]) -> str:
         head = f"of the last layer {len(known)} of {len(classes)} classes, known by name ({names})"
     licence = f"; licence {weights.licence}" if weights.licence else ""
     return f"{weights.title}: {head}{licence}"
+
+
+def _with_own_head(model: nn.Module, given: dict[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What is given, with the model's own head where the head that is given is of another kind."""
+    try:
+        within = f"{head_of(model)}."
+    except ValueError:  # it has none
+        return given
+    head = {name: value for name, value in own.items() if name.startswith(within)}
+    if head.keys() == {name for name in given if name.startswith(within)}:
+        return given
+    return {name: value for name, value in given.items() if not name.startswith(within)} | head
 
 
 def _aside(name: str) -> bool:
