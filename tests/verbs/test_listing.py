@@ -47,15 +47,19 @@ def test_knobs_are_those_of_the_recipe_with_their_bounds():
 def test_metrics_are_those_of_the_tasks():
     import numpy as np
 
+    from orthogon.tasks.boltzmann import boltzmann_metrics
     from orthogon.tasks.metrics import classification_metrics, weighted_error
     from orthogon.tasks.multilabel_metrics import multilabel_metrics
     from orthogon.tasks.regression_metrics import regression_metrics
+    from orthogon.vision.barlow_twins_results import barlow_twins_metrics
     from orthogon.vision.localization_metrics import localization_metrics
     from orthogon.vision.segment_metrics import segmentation_metrics
 
     of_classes = (*classification_metrics(0), weighted_error(1 - np.eye(2)))
     real = {"classify": of_classes, "regress": regression_metrics(), "multilabel": multilabel_metrics(),
-            "localize": localization_metrics(True, True, True), "segment": segmentation_metrics(())}
+            "localize": localization_metrics(True, True, True), "segment": segmentation_metrics(()),
+            "barlow_twins": barlow_twins_metrics(labelled=True),
+            "boltzmann": boltzmann_metrics()}
     listed = {task: [(name, good == "high") for name, good, _ in metrics] for task, metrics in METRICS.items()}
     assert listed == {
         task: [(metric.name, metric.higher_is_better) for metric in metrics] for task, metrics in real.items()
