@@ -76,3 +76,16 @@ def test_several_groups_and_a_decay_are_refused_with_the_reason():
     with pytest.raises(ValueError, match="set weight_decay to 0"):
         LBFGS([{"params": [one], "weight_decay": 0.1}])
     LBFGS([{"params": [one, other], "weight_decay": 0.0}])
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_pictures_in_any_layout_are_moved_and_what_has_no_gradient_is_not(layout):
+    start, idle = torch.arange(24.0, dtype=torch.float64).reshape(1, 2, 3, 4), nn.Parameter(torch.ones(3).double())
+    at = nn.Parameter(start.clone(memory_format=layout))
+    optimizer = LBFGS([idle, at], iterations=4)
+    optimizer.step(lambda: backward(optimizer, ((1 + start) * (at - 2).square()).sum()))
+    assert torch.equal(idle, torch.ones(3).double())
+    once = LBFGS([other := nn.Parameter(start.flatten().clone())], iterations=4)
+    once.step(lambda: backward(once, ((1 + start.flatten()) * (other - 2).square()).sum()))
+    torch.testing.assert_close(at.detach().flatten(), other.detach())
+    assert not torch.allclose(other, start.flatten())

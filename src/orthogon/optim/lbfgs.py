@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 ITERATIONS, HISTORY = 10, 20
 
@@ -33,3 +34,8 @@ class LBFGS(torch.optim.LBFGS):
             raise ValueError("L-BFGS compares losses, and a decay of weights is in none; set weight_decay to 0")
         super().__init__(params, lr, max_iter=iterations, history_size=history, tolerance_grad=0.0,
                          tolerance_change=0.0, line_search_fn="strong_wolfe")
+
+    def _gather_flat_grad(self) -> Tensor:
+        """torch's own takes views, which gradients of weights in channels-last layout do not have."""
+        gradients = [torch.zeros_like(each) if each.grad is None else each.grad for each in self._params]
+        return torch.cat([each.reshape(-1) for each in gradients])
