@@ -47,7 +47,8 @@ def test_contrastive_loss_draws_pairs_of_one_identity_together_and_pushes_others
         for j in range(i + 1, len(IDENTITIES)):
             squared, same = gap(encodings[i], encodings[j]), bool(IDENTITIES[i] == IDENTITIES[j])
             expected[same].append(squared / 2 if same else max(margin - math.sqrt(squared), 0) ** 2 / 2)
-    assert any(each == 0 for each in expected[False]) and any(each > 0 for each in expected[False])
+    assert any(each == 0 for each in expected[False])
+    assert any(each > 0 for each in expected[False])
     for of, each in ((found.same, expected[True]), (found.different, expected[False])):
         assert float(of.sum) == pytest.approx(sum(each), rel=1e-9)
         assert float(of.count) == len(each)
@@ -91,7 +92,8 @@ def test_triplets_are_mined_as_loops_would(mining: str, squared: bool) -> None:
     encodings, margin = drawn(1), 0.25
     expected = mined(encodings, margin, mining, squared)
     found = triplet_loss(encodings, IDENTITIES, margin, mining, squared)  # type: ignore[arg-type]
-    assert len(expected) > 10 and float(found.count) == len(expected)
+    assert len(expected) > 10
+    assert float(found.count) == len(expected)
     assert float(found.sum) == pytest.approx(sum(expected), rel=1e-9)
 
 
@@ -204,7 +206,7 @@ def test_the_siamese_head_has_one_weight_for_each_feature_e41() -> None:
     for i in range(2):
         for j in range(4):
             gaps = [abs(a - b) for a, b in zip(first[i].tolist(), second[j].tolist())]
-            assert float(found[i, j]) == pytest.approx(0.5 * gaps[0] - 2 * gaps[1] + 3 * gaps[2] + 0.25)
+            assert found[i, j].item() == pytest.approx(0.5 * gaps[0] - 2 * gaps[1] + 3 * gaps[2] + 0.25)
 
 
 def test_chi_square_divides_the_squared_gap_of_each_feature_by_its_sum() -> None:

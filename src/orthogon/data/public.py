@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orthogon.data import cells, digits, public_loaders, shapes
+from orthogon.data import cells, digits, omniglot, public_loaders, shapes
 from orthogon.data.dataset import Card, Dataset
 from orthogon.data.download import fetch, sha256_of
 from orthogon.data.picture_cache import cache_root
@@ -59,6 +59,7 @@ class Public:
 _UCI = "https://archive.ics.uci.edu/ml/machine-learning-databases"
 _FASHION = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion"
 _MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist"
+_OMNIGLOT = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python"
 _WRITERS = (
     "The digits come from few writers (13 of the 43 who gave the whole collection), who are not named in the data: a "
     "random split puts every writer on both sides, so a score says little about people whose hand it has not seen."
@@ -135,6 +136,25 @@ SETS: dict[str, Public] = {
                            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", 4542,
                            (("t10k-labels-idx1-ubyte.gz",
                              "b91679a0acfe4ba0e50a2437a903084cba1f5f92592b016a25a7dfd00455798b"),)),
+            ),
+        ),
+        Public(
+            "omniglot", "4,840 characters of 8 alphabets, each of 242 drawn by 20 people, 105×105: which are the same?",
+            omniglot.load, "MIT",
+            "B. M. Lake, R. Salakhutdinov, J. B. Tenenbaum, Human-level concept learning through probabilistic program "
+            "induction, Science 350, 2015",
+            ("The two small background sets; the full one of 30 alphabets is larger. Characters of one alphabet are "
+             "told apart less easily than those of two, and most pairs here are of two.",
+             "Ink is white here and black in the files.",
+             "The same 20 people drew all characters of an alphabet: new characters in dev are in known hands."),
+            "https://github.com/brendenlake/omniglot", "omniglot_small",
+            (
+                PublicFile("images_background_small1.zip", f"{_OMNIGLOT}/images_background_small1.zip",
+                           "f38eb80f801274ac2b4dff5b24289016bfaba4a7d5bb50deebf27104ad6cb8a4", 1319022),
+                PublicFile("images_background_small2.zip", f"{_OMNIGLOT}/images_background_small2.zip",
+                           "3ccaa407515a8778e5d0861875af38b17e418f301ad5bb3b5a6b65d901a41c7f", 1580917),
+                PublicFile("all_runs.zip", f"{_OMNIGLOT}/one-shot-classification/all_runs.zip",
+                           "437c1eeab0af8484112e1b4cc0f3d541ec727f7c47b9b202da738af9dfd6c325", 352787),
             ),
         ),
         # `also`: the train part is the same text, packed; the test part is without its first line, a remark.
