@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from orthogon.verbs.estimators import Classifier, Regressor
     from orthogon.verbs.evaluate import evaluate
     from orthogon.verbs.find_rate import find_rate
+    from orthogon.verbs.gallery import gallery
     from orthogon.verbs.get import get
     from orthogon.verbs.human import human
     from orthogon.verbs.inside import inside
@@ -78,6 +79,7 @@ _FACE = {
     "mistakes": "orthogon.verbs.mistakes:mistakes",
     "human": "orthogon.verbs.human:human",
     "predict": "orthogon.verbs.predict:predict",
+    "gallery": "orthogon.verbs.gallery:gallery",
     "inside": "orthogon.verbs.inside:inside",
     "ensemble": "orthogon.verbs.ensemble:ensemble",
     "learning_curve": "orthogon.verbs.learning_curve:learning_curve",
@@ -94,7 +96,7 @@ _ALSO_PACKAGES = ("train", "report")  # a verb and a folder of the same name
 
 __all__ = [
     "Classifier", "Dataset", "Estimate", "Recipe", "Regressor", "Run", "calibrate", "check", "compare", "convert",
-    "diagnose", "ensemble", "evaluate", "find_rate", "get", "gradient_check", "human", "inside", "labels",
+    "diagnose", "ensemble", "evaluate", "find_rate", "gallery", "get", "gradient_check", "human", "inside", "labels",
     "learning_curve", "load", "mismatch", "mistakes", "predict", "preflight", "probe", "read", "read_predictions",
     "report", "show", "show_augment", "summary", "train", "verify",
 ]

@@ -10,6 +10,7 @@ import typer
 from orthogon.cli import (
     before,
     compare,
+    gallery,
     human,
     inside,
     labels,
@@ -53,6 +54,7 @@ app.command(rich_help_panel=SEE)(results.report)
 app.command(rich_help_panel=SEE)(inside.inside)
 app.command(rich_help_panel=SEE)(inside.ensemble)
 app.command(rich_help_panel=SEE)(results.predict)
+app.add_typer(gallery.app, rich_help_panel=SEE)
 app.command("read-predictions", rich_help_panel=SEE)(compare.read_predictions)
 app.command(rich_help_panel=NEXT)(next_.diagnose)
 app.command(rich_help_panel=NEXT)(probe.probe)

@@ -182,7 +182,7 @@ def _gathered(ids: list[str], columns: dict[str, Column], remarks: Remarks, name
 def _from_paths(paths: Sequence[Path], schema: Schema, settings: DataSettings) -> Gathered:
     """Pictures where the network takes nothing else; else a table, or whatever `read` makes of the path."""
     column = schema.only("image")
-    if column is not None and not (len(paths) == 1 and _is_other(paths[0])):
+    if column is not None and not (len(paths) == 1 and other_source(paths[0])):
         return _from_pictures(paths, column)
     if len(paths) > 1:
         raise DataError(f"{len(paths)} paths where one table is expected", where=str(paths[0]),
@@ -193,7 +193,7 @@ def _from_paths(paths: Sequence[Path], schema: Schema, settings: DataSettings) -
     return _from_dataset(_read(path), schema)
 
 
-def _is_other(path: Path) -> bool:
+def other_source(path: Path) -> bool:
     """Whether a path holds pictures in another way than as files of their own: IDX, NPY, a table of paths, a name."""
     from orthogon.data.readers import idx
     from orthogon.data.readers.folders import has_pictures
@@ -210,7 +210,7 @@ def _from_pictures(paths: Sequence[Path], column: InputColumn) -> Gathered:
     files: list[Path] = []
     ids: list[str] = []
     for path in paths:
-        below = _pictures_below(path) if path.is_dir() else [path]
+        below = pictures_below(path) if path.is_dir() else [path]
         files += below
         ids += [file.relative_to(path).as_posix() if path.is_dir() and len(paths) == 1 else str(file) for file in below]
     if not files:
@@ -219,7 +219,7 @@ def _from_pictures(paths: Sequence[Path], column: InputColumn) -> Gathered:
     return _gathered(ids, {column.name: pictures_of(files, column, remarks)}, remarks, "pictures")
 
 
-def _pictures_below(folder: Path) -> list[Path]:
+def pictures_below(folder: Path) -> list[Path]:
     from orthogon.data.picture_files import SUFFIXES
 
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())

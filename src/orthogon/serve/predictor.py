@@ -49,7 +49,7 @@ class Predictor:
         self.compute = prediction_compute(device, precision, work)
         self.network = self.compute.place(fused(self.model))
         self.temperature = float(self.about.get("temperature", 1.0))
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -78,7 +78,7 @@ class Predictor:
         items: list[dict[str, Any]] = [{"id": identity} for identity in found.ids]
         for row, what in found.remarks.errors.items():
             items[row]["error"] = what
-        with self._lock:
+        with self.lock:
             for start in range(0, len(found.rows), SLAB):
                 for row, said in zip(found.rows[start : start + SLAB], self._slab(found, start, batch_size)):
                     notes = found.remarks.notes.get(int(row))
