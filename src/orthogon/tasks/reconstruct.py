@@ -25,14 +25,14 @@ from orthogon.tasks.unlabelled import Unlabelled
 from orthogon.train.evaluate import predict
 from orthogon.train.randomness import Draw, normal_by_row
 from orthogon.train.recipe import DataSettings, TaskSettings
-from orthogon.train.task import Baseline, Batch, Loss, Metric, Part
+from orthogon.train.task import Baseline, Batch, Loss, Metric, Part, Sheet
 
 if TYPE_CHECKING:
     from orthogon.train.compute import Compute
 
 LOSSES = ("bernoulli", "squared")
-PEAK = 1.0
-"""The range of a pixel, of which PSNR is told."""
+SHOWN = 4
+"""Train pictures that are rebuilt again and again as training goes on."""
 
 
 class Reconstruct(Unlabelled):
@@ -56,9 +56,11 @@ class Reconstruct(Unlabelled):
         self.loss_name = self._chosen_loss(LOSSES)
         self.corruption = Corruption(settings.noise, settings.mask)
         self.code_size = 0
+        self._shown = np.empty(0, dtype=np.int64)
 
     def fit(self, data: Dataset, rows: np.ndarray) -> None:
         super().fit(data, rows)
+        self._shown = np.asarray(rows)[np.linspace(0, len(rows) - 1, min(SHOWN, len(rows))).astype(int)]
         self.only_input(("image", "number"))
         if not self.pictures:
             self._check_numbers()
@@ -95,7 +97,7 @@ class Reconstruct(Unlabelled):
 
     def check_output(self, output: Any) -> None:
         """The shape of the input; of how many numbers the code is, is remembered for what stands beside it."""
-        rebuilt, wanted = _as_rebuilt(output), self.inputs.specs()[0].shape
+        rebuilt, wanted = as_rebuilt(output), self.inputs.specs()[0].shape
         found = tuple(rebuilt.output.shape[1:])
         if found != wanted:
             raise RecipeError(f"the model gives {found} for each example, and is to give {wanted}: its input again",
@@ -125,7 +127,7 @@ class Reconstruct(Unlabelled):
         return {"reconstruction": count, "kl": count}
 
     def loss(self, model: nn.Module, batch: Batch, carried: Any = None) -> Loss:
-        rebuilt, counts = _as_rebuilt(model(*batch.inputs)), self.counts(batch)
+        rebuilt, counts = as_rebuilt(model(*batch.inputs)), self.counts(batch)
 
         def part(name: str, weight: float, each: Tensor) -> Part:
             total = each.sum() if batch.weight is None else torch.dot(each, batch.weight.to(each.dtype))
@@ -151,7 +153,7 @@ class Reconstruct(Unlabelled):
         """prediction: the code (n, K), or, of a network without one, the mean rebuilt value (n,). loss: what training
         lowers. reconstruction, and of variational networks kl: its parts. squared_error: the mean over the values; of
         pictures rounded: the share of pixels on the right side of ½; psnr; where it is corrupted, input_error."""
-        rebuilt = _as_rebuilt(model(*batch.inputs))
+        rebuilt = as_rebuilt(model(*batch.inputs))
         output, clean = rebuilt.output.float(), batch.target
         coded = rebuilt.code is not rebuilt.output
         found = {"prediction": rebuilt.code.float() if coded else output.flatten(1).mean(1)}
@@ -181,6 +183,16 @@ class Reconstruct(Unlabelled):
 
         return [MeanExample(), *([PrincipalComponents(self.code_size)] if self.code_size else [])]
 
+    def sheets(self, model: nn.Module, rows: np.ndarray) -> list[Sheet]:
+        from orthogon.tasks.reconstruct_sheets import sheets
+
+        return sheets(self, model, rows)
+
+    def snapshot(self, model: nn.Module) -> np.ndarray | None:
+        from orthogon.tasks.reconstruct_sheets import snapshot
+
+        return snapshot(self, model, self._shown) if self.pictures else None
+
     def decode(self, results: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
         """{"code": the numbers, "squared_error": how far what is rebuilt is from the input} per example."""
         return [{"code": np.atleast_1d(code).tolist(), "squared_error": float(error)}
@@ -201,7 +213,7 @@ class Reconstruct(Unlabelled):
         self.loss_name, self.code_size = state["loss"], int(state["code_size"])
 
 
-def _as_rebuilt(output: Any) -> Rebuilt:
+def as_rebuilt(output: Any) -> Rebuilt:
     """A plain tensor has no code: it stands for itself."""
     return output if isinstance(output, Rebuilt) else Rebuilt(output, output)
 
