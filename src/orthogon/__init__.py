@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from orthogon.verbs.ensemble import ensemble
     from orthogon.verbs.estimators import Classifier, Regressor
     from orthogon.verbs.evaluate import evaluate
+    from orthogon.verbs.features import features
     from orthogon.verbs.find_rate import find_rate
     from orthogon.verbs.gallery import gallery
     from orthogon.verbs.get import get
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from orthogon.verbs.report import report
     from orthogon.verbs.show import show
     from orthogon.verbs.show_augment import show_augment
+    from orthogon.verbs.stylize import stylize
     from orthogon.verbs.summary import summary
     from orthogon.verbs.train import train
     from orthogon.verbs.verify import verify
@@ -65,12 +67,14 @@ _FACE = {
     "convert": "orthogon.verbs.convert:convert",
     "preflight": "orthogon.verbs.preflight:preflight",
     "probe": "orthogon.verbs.probe:probe",
+    "features": "orthogon.verbs.features:features",
     "find_rate": "orthogon.verbs.find_rate:find_rate",
     "train": "orthogon.verbs.train:train",
     "labels": "orthogon.verbs.labels:labels",
     "calibrate": "orthogon.verbs.calibrate:calibrate",
     "mismatch": "orthogon.verbs.mismatch:mismatch",
     "summary": "orthogon.verbs.summary:summary",
+    "stylize": "orthogon.verbs.stylize:stylize",
     "compare": "orthogon.verbs.compare:compare",
     "evaluate": "orthogon.verbs.evaluate:evaluate",
     "diagnose": "orthogon.verbs.diagnose:diagnose",
@@ -96,9 +100,9 @@ _ALSO_PACKAGES = ("train", "report")  # a verb and a folder of the same name
 
 __all__ = [
     "Classifier", "Dataset", "Estimate", "Recipe", "Regressor", "Run", "calibrate", "check", "compare", "convert",
-    "diagnose", "ensemble", "evaluate", "find_rate", "gallery", "get", "gradient_check", "human", "inside", "labels",
+    "diagnose", "ensemble", "evaluate", "features", "find_rate", "gallery", "get", "gradient_check", "human", "inside", "labels",
     "learning_curve", "load", "mismatch", "mistakes", "predict", "preflight", "probe", "read", "read_predictions",
-    "report", "show", "show_augment", "summary", "train", "verify",
+    "report", "show", "show_augment", "stylize", "summary", "train", "verify",
 ]
 
 

@@ -17,6 +17,7 @@ from orthogon.cli import (
     learning_curve,
     look,
     mistakes,
+    one_picture,
     probe,
     results,
     train,
@@ -48,6 +49,7 @@ app.command(rich_help_panel=LOOK)(weights.convert)
 app.command(rich_help_panel=TRAIN, cls=RecipeCommand)(before.preflight)
 app.command("find-rate", rich_help_panel=TRAIN, cls=RecipeCommand)(before.find_rate)
 app.command(rich_help_panel=TRAIN, cls=RecipeCommand)(train.train)
+app.command(rich_help_panel=TRAIN)(one_picture.stylize)
 app.command(rich_help_panel=TRAIN)(look.summary)
 app.command(rich_help_panel=SEE)(results.evaluate)
 app.command(rich_help_panel=SEE)(results.report)

@@ -92,7 +92,8 @@ def recipe(page: Page, view: View) -> None:
         page.text("Trained elsewhere: the recipe only names the predictions that were read.")
     else:
         path = _escaped(view.run.path / "recipe.yaml")
-        page.html(f"<p>Run it again: <code>orthogon train --recipe {path}</code></p>")
+        verb = _escaped(view.result.get("verb") or "train")
+        page.html(f"<p>Run it again: <code>orthogon {verb} --recipe {path}</code></p>")
     path = view.run.path / "recipe.yaml"
     if path.exists():
         page.html(folded("recipe.yaml", path.read_text(encoding="utf-8")))

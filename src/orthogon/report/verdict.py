@@ -29,7 +29,7 @@ def verdict(page: Page, view: View) -> None:
         page.callout(f"The baseline wins: {names} is better than the network on {lost[0]['split']}.",
                      " ".join(_lost(view, one) for one in lost) + " " + said, "warning")
     else:
-        page.callout("Verdict", said, "info" if view.splits else "warning")
+        page.callout("Verdict", said, "info" if view.splits or view.result.get("figures") else "warning")
     change = what_would_change_it(view)
     if change:
         page.text("What would change it: " + " ".join(change))

@@ -26,16 +26,16 @@ RATES = frozenset({"accuracy", "error", "label_accuracy", "subset_accuracy", "ma
 """Metrics that are shown in percent."""
 
 
-def progress(quiet: bool = False, noun: str = "examples") -> list[Observer]:
+def progress(quiet: bool = False, noun: str = "examples", judged: str = "dev") -> list[Observer]:
     """What suits the place: nothing when quiet, a curve in a notebook, a bar on a terminal, else plain lines.
 
-    noun: what is counted, e.g. "pictures".
+    noun: what is counted, e.g. "pictures". judged: the examples whose score is shown; "" for tasks without examples.
     """
     if quiet:
         return []
     if in_notebook():
         return [Curve()]
-    return [Bar(noun) if sys.stderr.isatty() else Lines(noun)]
+    return [Bar(noun, judged) if sys.stderr.isatty() else Lines(noun, judged)]
 
 
 def in_notebook() -> bool:
@@ -76,8 +76,8 @@ class Speed:
 class Watching(Observer):
     """Keeps what a line about training needs: the last event, the last dev score, the speed."""
 
-    def __init__(self, noun: str = "examples") -> None:
-        self.noun, self.speed = noun, Speed()
+    def __init__(self, noun: str = "examples", judged: str = "dev") -> None:
+        self.noun, self.judged, self.speed = noun, judged, Speed()
         self.event: StepEvent | None = None
         self.dev: Mapping[str, float] = {}
 
@@ -96,16 +96,16 @@ class Watching(Observer):
         if self.event is None:
             return ""
         loss = self.event.loss if loss is None else loss
-        score = score_text(self.dev)
-        pace = f"{self.speed.examples_per_second():,.0f} {self.noun}/s"
+        score = score_text(self.dev, self.judged)
+        pace = f"{self.speed.examples_per_second():,.0f} {self.noun}/s" if self.event.examples else ""
         return "   ".join(part for part in (f"loss {loss:.3g}", score, pace) if part)
 
 
 class Bar(Watching):
     """One live line on a terminal: epoch, bar, loss, dev score, speed, time left; the time taken at its end."""
 
-    def __init__(self, noun: str = "examples") -> None:
-        super().__init__(noun)
+    def __init__(self, noun: str = "examples", judged: str = "dev") -> None:
+        super().__init__(noun, judged)
         self._bar: Any = None
         self._task: Any = None
         self._drawn = 0.0
@@ -240,12 +240,12 @@ def dev_score(dev: Mapping[str, float]) -> tuple[str, float]:
     return ("error", 1 - dev[name]) if name == "accuracy" else (name, dev[name])
 
 
-def score_text(dev: Mapping[str, float]) -> str:
+def score_text(dev: Mapping[str, float], judged: str = "dev") -> str:
     """`dev error 0.6 %`; empty before the first evaluation."""
     if not dev:
         return ""
     name, value = dev_score(dev)
-    return f"dev {name} {100 * value:.1f} %" if name in RATES else f"dev {name} {value:.4g}"
+    return f"{judged} {name} {100 * value:.1f} %".strip() if name in RATES else f"{judged} {name} {value:.4g}".strip()
 
 
 def clock(seconds: float) -> str:
