@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from orthogon.errors import nearest
+from orthogon.nn.gaussian import Gaussian
 from orthogon.nn.robust_loss import robust_errors
 from orthogon.nn.total import Total, total
 
@@ -97,7 +98,7 @@ def gaussian_kl(mean: Tensor, log_variance: Tensor, weight: Tensor | None = None
     mean, log_variance: N×D (Kingma & Welling 2014, arXiv:1312.6114).
     """
     _check_same(mean, log_variance)
-    return total(-0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(1), weight)
+    return total(Gaussian(mean, log_variance).divergence(), weight)
 
 
 def sequence_cross_entropy(logits: Tensor, target: Tensor, mask: Tensor, weight: Tensor | None = None) -> Total:

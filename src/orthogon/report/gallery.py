@@ -89,7 +89,8 @@ def _shot(view: View, rows: Rows, row: int) -> str:
         strip = ' class="strip"' if width > 2 * height > 0 else ""
         image = f'<div class="frame"><img{small} src="{escape(picture)}" alt="{escape(identity)}"></div>'
     record = _record_text(shown)
-    return (f"<li{strip}>{image}<b>{escape(told[0])}</b> → <b>{escape(told[1])}</b><br>{escape(told[2])}"
+    answer = f"<b>{escape(told[0])}</b> → <b>{escape(told[1])}</b><br>" if rows.answers else ""
+    return (f"<li{strip}>{image}{answer}{escape(told[2])}"
             f'{f"<br>{escape(record)}" if record else ""}<span class="id">{escape(identity)}</span></li>')
 
 
@@ -111,9 +112,10 @@ def _records(view: View, rows: Rows, found: Sequence[int]) -> str:
         record = _record_text(view.shown.get(str(rows.ids[row]), {}))
         identity = str(rows.ids[row])
         kept = Raw(f'<span class="line">{escape(identity)}</span>') if len(identity) < 24 else identity
-        table.append([kept, true, predicted, Raw(f'<span class="line">{escape(more)}</span>'),
+        answer = [true, predicted] if rows.answers else []
+        table.append([kept, *answer, Raw(f'<span class="line">{escape(more)}</span>'),
                       Raw(f'<span class="record">{escape(record)}</span>')])
-    return STYLE + html_table(["id", "true", "predicted", "", "record"], table)
+    return STYLE + html_table(["id", *(["true", "predicted"] if rows.answers else []), "", "record"], table)
 
 
 def _record_text(shown: dict[str, Any]) -> str:
@@ -121,7 +123,7 @@ def _record_text(shown: dict[str, Any]) -> str:
 
 
 def said(rows: Rows, row: int) -> tuple[str, str, str]:
-    """(what is true, what was predicted, how sure it was or how far off)."""
+    """(what is true, what was predicted, how sure it was or how far off); the first two "" without an answer."""
     true, predicted, more = _said(rows, row)
     overlap = rows.get("iou")
     if overlap is None or np.isnan(overlap[row]):
@@ -132,6 +134,8 @@ def said(rows: Rows, row: int) -> tuple[str, str, str]:
 def _said(rows: Rows, row: int) -> tuple[str, str, str]:
     target, prediction = rows["target"], rows["prediction"]
     loss = f"loss {format_number(float(rows['loss'][row]))}"
+    if not rows.answers:
+        return "", "", loss
     if rows.classes and target.ndim == 1:
         sure = confidence(rows)
         told = loss

@@ -111,9 +111,9 @@ class View:
 
     @cached_property
     def residuals(self) -> list[facts.Residuals]:
-        """Of each predicted number on `main`; empty for classes."""
+        """Of each predicted number on `main`; empty for classes, and where predictions answer no target."""
         rows = self.main_rows
-        return [] if rows is None or rows.classes else facts.residuals(rows)
+        return [] if rows is None or rows.classes or not rows.answers else facts.residuals(rows)
 
     def rows(self, name: str) -> Rows | None:
         """The rows of an evaluation; None where it was not made."""

@@ -18,6 +18,7 @@ from orthogon.data.encode import ImageEncoder
 from orthogon.errors import RecipeError
 from orthogon.nn.autoencoder import Rebuilt
 from orthogon.nn.gaussian import Gaussian
+from orthogon.nn.modes import evaluating
 from orthogon.nn.spec import ModelSpec
 from orthogon.tasks.corruption import Corruption
 from orthogon.tasks.encoded import wide
@@ -49,6 +50,7 @@ class Reconstruct(Unlabelled):
     """
 
     name = "reconstruct"
+    legend = "Pictures: left what the network is given, right what it makes of it."
     normalization = "unit"
 
     def __init__(self, settings: TaskSettings, data: DataSettings, augment: Augmentation | None = None) -> None:
@@ -96,13 +98,15 @@ class Reconstruct(Unlabelled):
         return ("conv_autoencoder" if self.pictures else "autoencoder"), {}
 
     def check_output(self, output: Any) -> None:
-        """The shape of the input; of how many numbers the code is, is remembered for what stands beside it."""
+        """The shape of the input. The size of the code is remembered for the principal components beside it, which no
+        variational network is compared with: their codes cost nothing, so that their nats are no bound."""
         rebuilt, wanted = as_rebuilt(output), self.inputs.specs()[0].shape
         found = tuple(rebuilt.output.shape[1:])
         if found != wanted:
             raise RecipeError(f"the model gives {found} for each example, and is to give {wanted}: its input again",
                               where="model", remedy="Take an autoencoder: --model conv_autoencoder, vae, …")
-        self.code_size = 0 if rebuilt.code is rebuilt.output else rebuilt.code.shape[1]
+        plain = rebuilt.code is rebuilt.output or rebuilt.log_variance is not None
+        self.code_size = 0 if plain else rebuilt.code.shape[1]
 
     # In the loop.
 
@@ -182,6 +186,16 @@ class Reconstruct(Unlabelled):
         from orthogon.tasks.reconstruct_baselines import MeanExample, PrincipalComponents
 
         return [MeanExample(), *([PrincipalComponents(self.code_size)] if self.code_size else [])]
+
+    def drawn(self, model: nn.Module, rows: np.ndarray, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """What the network is given beside what it makes of it, in the size that the network sees."""
+        if not self.pictures or not len(rows):
+            return list(pictures)
+        with evaluating(model):
+            batch = self.batch(torch.as_tensor(rows, dtype=torch.int64))
+            made = self.values(as_rebuilt(model(*batch.inputs)).output.float())
+        beside = torch.cat([batch.inputs[0], made], dim=3).clamp(0, 1)
+        return [(each * 255).byte().permute(1, 2, 0).cpu().numpy() for each in beside]
 
     def sheets(self, model: nn.Module, rows: np.ndarray) -> list[Sheet]:
         from orthogon.tasks.reconstruct_sheets import sheets

@@ -41,6 +41,12 @@ class Rows:
     def get(self, name: str) -> np.ndarray | None:
         return self.values.get(name)
 
+    @property
+    def answers(self) -> bool:
+        """Whether predictions answer what targets ask. Tasks that learn without labels carry them (int codes without
+        names) to be looked at alone."""
+        return bool(self.classes) or np.asarray(self["target"]).dtype.kind == "f"
+
     def take(self, index: np.ndarray) -> Rows:
         """The examples at those places (int64, or a mask), in that order."""
         return Rows(
