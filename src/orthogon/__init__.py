@@ -100,9 +100,9 @@ _ALSO_PACKAGES = ("train", "report")  # a verb and a folder of the same name
 
 __all__ = [
     "Classifier", "Dataset", "Estimate", "Recipe", "Regressor", "Run", "calibrate", "check", "compare", "convert",
-    "diagnose", "ensemble", "evaluate", "features", "find_rate", "gallery", "get", "gradient_check", "human", "inside", "labels",
-    "learning_curve", "load", "mismatch", "mistakes", "predict", "preflight", "probe", "read", "read_predictions",
-    "report", "show", "show_augment", "stylize", "summary", "train", "verify",
+    "diagnose", "ensemble", "evaluate", "features", "find_rate", "gallery", "get", "gradient_check", "human",
+    "inside", "labels", "learning_curve", "load", "mismatch", "mistakes", "predict", "preflight", "probe", "read",
+    "read_predictions", "report", "show", "show_augment", "stylize", "summary", "train", "verify",
 ]
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from orthogon.nn.norm_statistics import measure_norms, unmeasured_norms
+from orthogon.nn.norm_statistics import measure_norms, renew_norms, unmeasured_norms
 
 
 @pytest.fixture
@@ -63,3 +63,17 @@ def test_a_norm_without_weights_or_without_statistics_is_not_one_of_them():
     half = nn.BatchNorm2d(3)
     half.running_var[0] = 2.0
     assert unmeasured_norms(half) == []
+
+
+def test_renewed_norms_have_the_mean_of_the_statistics_of_the_batches():
+    net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Dropout(0.9), nn.BatchNorm2d(2, momentum=0.3))
+    net[1].eval()
+    net[1].running_mean.fill_(7)
+    first, second = torch.randn(6, 1, 3, 3), 4 + torch.randn(5, 1, 3, 3)
+    renew_norms(net, [(first,), (second,)])
+    given = [net[0](batch).transpose(0, 1).flatten(1) for batch in (first, second)]
+    torch.testing.assert_close(net[1].running_mean, sum(each.mean(1) for each in given) / 2)
+    torch.testing.assert_close(net[1].running_var, sum(each.var(1) for each in given) / 2)
+    assert (net.training, net[1].training, net[3].training) == (True, False, True)
+    assert (net[1].momentum, net[3].momentum) == (0.1, 0.3)
+    assert float(net[3].running_var.mean()) == pytest.approx(1, abs=0.1)  # norm 1 has normalized; dropout was off

@@ -10,6 +10,7 @@ import typer
 from orthogon.cli import (
     before,
     compare,
+    features,
     gallery,
     human,
     inside,
@@ -62,6 +63,7 @@ app.command(rich_help_panel=NEXT)(next_.diagnose)
 app.command(rich_help_panel=NEXT)(probe.probe)
 app.command(rich_help_panel=NEXT)(compare.compare)
 app.command("learning-curve", rich_help_panel=NEXT)(learning_curve.learning_curve)
+app.command(rich_help_panel=NEXT)(features.features)
 app.command(rich_help_panel=NEXT)(mistakes.mistakes)
 app.command(rich_help_panel=NEXT)(human.human)
 app.command(rich_help_panel=NEXT)(labels.labels)

@@ -72,3 +72,27 @@ def _restate(norm: _BatchNorm, mean: Tensor, variance: Tensor) -> None:
     norm.weight.copy_(norm.weight.double() * (variance + norm.eps).sqrt() / before)
     norm.running_mean.copy_(mean)
     norm.running_var.copy_(variance)
+
+
+@torch.no_grad()
+def renew_norms(model: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> None:
+    """Give every batch norm the mean and variance of what it is given over these batches, as training would.
+
+    batches: inputs of the model, each counting alike; norms are run in training mode, all else in evaluation mode, and
+    all are left in the mode they were in. Unlike `measure_norms` this changes what the model computes.
+    """
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    rates, modes = [norm.momentum for norm in norms], [(module, module.training) for module in model.modules()]
+    model.eval()
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+        norm.train()
+    try:
+        for inputs in batches:
+            model(*inputs)
+    finally:
+        for norm, rate in zip(norms, rates):
+            norm.momentum = rate
+        for module, mode in modes:
+            module.training = mode

@@ -17,6 +17,7 @@ from orthogon.report import (
     inquiries,
     inside,
     parts,
+    representation,
     scores,
     sheets,
     verdict,
@@ -31,9 +32,9 @@ Section = Callable[[Page, View], None]
 
 SECTIONS: tuple[Section, ...] = (
     verdict.verdict, verdict.ladder, inquiries.overfitting, work.work, inquiries.targets, scores.metrics,
-    ensemble.ensemble, sheets.sheets, parts.parts, scores.training, inquiries.learning_curve, health.health,
-    augmentation.augmentation, details.classes, gallery.examples, inside.inside, inquiries.mistakes,
-    inquiries.labels, details.trust, inquiries.calibration, inquiries.mismatch,
+    ensemble.ensemble, sheets.sheets, parts.parts, scores.training, representation.representation,
+    inquiries.learning_curve, health.health, augmentation.augmentation, details.classes, gallery.examples,
+    inside.inside, inquiries.mistakes, inquiries.labels, details.trust, inquiries.calibration, inquiries.mismatch,
     cards.data, cards.speed, cards.recipe, cards.limits,
 )
 """In the order of the page. Each adds itself, or nothing where the run does not hold what it tells."""
