@@ -259,7 +259,7 @@ def _trained(setting: Setting, job: Job) -> Rows:
 
     subset = setting.subset(job.labels)
     epochs = int(np.clip(SHOWN // len(subset), 4, 100))
-    usual = {**setting.task.default_settings(len(subset)), "layer_decay": 1.0, "epochs": epochs}
+    usual = {**setting.task.default_settings(len(subset)), "layer_decay": 1.0, "trunk_rate": 1.0, "epochs": epochs}
     recipe = setting.recipes[job.start].with_values({f"train.{name}": value for name, value in usual.items()})
     fitted = fit(plan(recipe, setting.task, subset), setting.task, setting.data, subset)
     rows = evaluate(setting.task, fitted.model, setting.data, setting.asked, setting.part, fitted.compute)
