@@ -46,7 +46,8 @@ class PCANeighbors(RawNeighbors):
         from sklearn.decomposition import PCA
 
         inputs = super().encodings(cast("Verify", task), np.asarray(rows))
-        self._pca = PCA(min(COMPONENTS, *inputs.shape), random_state=0).fit(inputs)
+        with np.errstate(invalid="ignore"):  # where nothing varies there are no shares of the variance
+            self._pca = PCA(min(COMPONENTS, *inputs.shape), random_state=0).fit(inputs)
 
     def encodings(self, task: Verify, rows: np.ndarray) -> np.ndarray:
         return self._pca.transform(super().encodings(task, rows)).astype(np.float32)

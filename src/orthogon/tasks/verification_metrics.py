@@ -110,7 +110,9 @@ def threshold_at(rows: Rows, false_accept_rate: float) -> float:
     if not len(curve.distance) or np.isnan(curve.false_accept).any():
         return float("nan")
     kept = np.flatnonzero(curve.false_accept <= false_accept_rate)
-    return float(curve.distance[kept[-1]]) if len(kept) else float(np.nextafter(curve.distance[0], -np.inf))
+    if len(kept):
+        return float(curve.distance[kept[-1]])
+    return float(np.nextafter(np.float32(curve.distance[0]), np.float32(-np.inf)))  # distances are float32
 
 
 def verification_metrics(false_accept_rate: float) -> tuple[Metric, ...]:

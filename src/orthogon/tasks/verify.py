@@ -52,6 +52,7 @@ class Verify(Supervised):
     Dev and test hold identities that training has not seen. Rows have the encoding of each example, the identity of
     the nearest other one as "prediction", whether that is right as "score", and its distances from some others
     (`verification.judged`). Batches are P identities × `task.examples_each`, P = batch size / examples each.
+    distances: of encodings, by the model that gave the last results.
     threshold: the distance up to which two are taken for one identity, where no more than `task.false_accept_rate` of
     the pairs of two identities of dev are; None before `settle`. Distances are Euclidean; of the losses "siamese" and
     "chi_square" they are minus the logit of `PairHead`, which belongs to the model as `pair_head`.
@@ -67,7 +68,7 @@ class Verify(Supervised):
         self.margin = self.settings.margin or MARGINS.get(self.loss_name, 0.0)
         self.threshold: float | None = None
         self._identities: tuple[str, ...] = ()
-        self._distances: Distances = euclidean
+        self.distances: Distances = euclidean
 
     # Identities.
 
@@ -165,14 +166,14 @@ class Verify(Supervised):
         """encoding (n, D); the rest takes all examples: `together`, by the distances of this model."""
         if self.loss_name in SIMILARITIES:
             head = _pair_head(model)
-            self._distances = lambda first, second: -head(first.to(head.weight), second.to(head.weight)).cpu()
+            self.distances = lambda first, second: -head(first.to(head.weight), second.to(head.weight)).cpu()
         return self._with_weight({"encoding": self.encoding(model(*batch.inputs))}, batch)
 
     @torch.no_grad()
     def together(self, results: dict[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
         if self._target is None:
             return results
-        return {**results, **judged(results["encoding"], self.targets(rows), self._distances)}
+        return {**results, **judged(results["encoding"], self.targets(rows), self.distances)}
 
     def _metrics(self) -> tuple[Metric, ...]:
         from orthogon.tasks.verification_metrics import verification_metrics
@@ -185,7 +186,9 @@ class Verify(Supervised):
         return [RawNeighbors(), PCANeighbors()]
 
     def sheets(self, model: nn.Module, rows: np.ndarray) -> list[Sheet]:
-        return []
+        from orthogon.tasks.verification_sheets import sheets
+
+        return sheets(self, model, rows)
 
     def signs(self, lines: Sequence[Mapping[str, Any]], parts: Mapping[str, Rows]) -> list[Sign]:
         from orthogon.tasks.verification_signs import signs

@@ -207,6 +207,7 @@ class Session:
         health = health_findings(run.metrics())
         parts = {part: run.rows(part) for part in splits}
         signs = task.signs(run.metrics(), parts)
+        task.settle(parts)
         result = {
             "run": str(run.path), "name": run.name, "task": task.name, "metric": metric,
             "seconds": round(time.monotonic() - self.started, 3),
