@@ -23,6 +23,9 @@ FORMAT = 1
 APPLICATION = 0x4F47414C
 """The mark of a gallery in the head of the file."""
 
+PATIENCE = 30.0
+"""Seconds that another process is waited for while it writes."""
+
 _TABLES = f"""
     PRAGMA application_id = {APPLICATION};
     PRAGMA user_version = {FORMAT};
@@ -77,7 +80,7 @@ class GalleryFile:
                             remedy="Begin one: orthogon gallery add FOLDER, with a folder for each identity.")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._told():
-            self._database = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+            self._database = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
             self._database.execute("PRAGMA secure_delete = ON")  # what is removed is overwritten
             self._check(encoder)
             row = self._database.execute("SELECT fingerprint, dimension, run, bundle FROM encoder").fetchone()

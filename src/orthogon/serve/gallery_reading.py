@@ -76,8 +76,10 @@ def encoded(
     found = pictures.gathered(rows, network)
     why = {rows[place]: what for place, what in found.remarks.errors.items()}
     good: dict[int, np.ndarray] = {}
-    values = encode(network, found.data) if len(found.rows) else np.empty((0, 0), dtype=np.float32)
-    for place, value, flat in zip(found.rows.tolist(), values, _without_contrast(found.data)):
+    if not len(found.rows):
+        return {}, why
+    flats, values = _without_contrast(found.data), encode(network, found.data)
+    for place, value, flat in zip(found.rows.tolist(), values, flats):
         if flat:
             why[rows[place]] = "it has no contrast: every pixel is the same"
         elif not np.isfinite(value).all() or not value.any():
