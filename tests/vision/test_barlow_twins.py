@@ -185,6 +185,16 @@ def test_the_baseline_is_the_nearest_other_picture_by_pixels():
     assert list(metrics_document(task, rows)) == ["nearest_accuracy"]
 
 
+def test_the_sheet_shows_pictures_beside_their_nearest_others():
+    data, task = pictures(), ready(pictures())
+    [sheet] = task.sheets(Small(), np.arange(60))
+    assert (sheet.name, sheet.picture.dtype, sheet.picture.shape[2]) == ("neighbors", np.uint8, 3)
+    assert "60" in sheet.line
+    assert task.sheets(Small(), np.arange(1)) == task.sheets(Small(), np.arange(0)) == []
+    bare = ready(Dataset("bare", {"picture": data.columns["picture"]}, None, data.ids))
+    assert bare.sheets(Small(), np.arange(3))[0].picture.shape[1] < sheet.picture.shape[1]
+
+
 def test_without_labels_the_loss_judges():
     data = pictures()
     bare = Dataset("bare", {"picture": data.columns["picture"]}, None, data.ids)

@@ -24,8 +24,9 @@ from orthogon.tasks.unlabelled import Unlabelled
 from orthogon.train.randomness import Draw
 from orthogon.train.rows import Rows
 from orthogon.train.sampler import Sampler
-from orthogon.train.task import Baseline, Batch, Loss, Metric, Part, Sign
+from orthogon.train.task import Baseline, Batch, Loss, Metric, Part, Sheet, Sign
 from orthogon.vision.barlow_twins_results import PixelNeighbors, barlow_twins_metrics, by_nearest
+from orthogon.vision.neighbor_sheet import neighbor_sheet
 
 LEAST_BATCH = 16
 """Correlations over fewer examples are chance."""
@@ -33,6 +34,9 @@ LEAST_BATCH = 16
 COLLAPSED = ("Larger batches (train.batch_size), a lower rate (train.lr), or more weight on differing outputs "
              "(task.redundancy); and see whether the views still show what the picture shows: orthogon show augment.")
 """What helps."""
+
+SHOWN_OF = 500
+"""Pictures whose neighbors are shown are looked for among these."""
 
 COMPARED = 100
 """Train pictures that are looked at for whether they differ at all."""
@@ -141,6 +145,15 @@ class BarlowTwins(Unlabelled):
 
     def _metrics(self) -> tuple[Metric, ...]:
         return barlow_twins_metrics(bool(self.labels))
+
+    def sheets(self, model: nn.Module, rows: np.ndarray) -> list[Sheet]:
+        index = torch.as_tensor(rows[:SHOWN_OF], dtype=torch.int64, device=self.inputs.device)
+        if not len(index):
+            return []
+        codes = torch.cat([encoding(model, self.inputs.gather(part)) for part in index.split(128)]).float().cpu()
+        labels = ["" if code < 0 else self.labels[code] for code in self.targets(rows[:SHOWN_OF])]
+        found = neighbor_sheet(codes, self.inputs.stored[0][index], labels)
+        return [] if found is None else [found]
 
     def signs(self, lines: Sequence[Mapping[str, Any]], parts: Mapping[str, Rows]) -> list[Sign]:
         """A collapse of the encodings of dev, or of what there is."""
