@@ -35,6 +35,7 @@ def test_each_stage_learns_at_the_decayed_rate_of_the_one_after_it():
     paces = stage_paces([["a", "b"], ["c"], ["head"]], 0.5)
     assert paces == {"a": Pace(0.25, 0), "b": Pace(0.25, 0), "c": Pace(0.5, 0), "head": Pace(1.0, 0)}
     assert stage_paces([["a"], ["head"]]) == {"a": Pace(), "head": Pace()}
+    assert stage_paces([["a"], ["b"], ["head"]], 0.5, trunk=0.1) == {"a": Pace(0.025), "b": Pace(0.05), "head": Pace()}
     assert stage_paces([["a"], ["head"]], 0.1, [7, 0]) == {"a": Pace(0.1, 7), "head": Pace(1.0, 0)}
 
 

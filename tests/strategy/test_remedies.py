@@ -234,8 +234,9 @@ def test_against_bias_more_layers_of_a_pretrained_network_learn_and_against_vari
     flip = {"train__augment": ["flip"]}
     for before, after in (("features", "last"), ("head", "last"), ("last", "all")):
         changes = changes_of("more-layers-learn", transferred(before, **flip), PICTURES, "bias")
-        assert changes == {"train.transfer": after, "train.optimizer": "adamw", "train.lr": 2e-3,
-                           "train.weight_decay": 0.05, "train.layer_decay": 0.5, "train.epochs": 10,
+        assert changes == {"train.transfer": after, "train.optimizer": "adamw", "train.lr": 8e-3,
+                           "train.weight_decay": 0.05, "train.layer_decay": 0.5, "train.trunk_rate": 0.05,
+                           "train.epochs": 10,
                            "train.batch_size": 32}
     for before, after in (("all", "last"), ("gradual", "last"), ("last", "features")):
         changes = changes_of("fewer-layers-learn", transferred(before, **flip), PICTURES, "variance")

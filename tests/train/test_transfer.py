@@ -30,6 +30,7 @@ from orthogon.train.transfer import (
     resolve_transfer,
     transfer_augment,
     transfer_settings,
+    transfer_smoothing,
 )
 
 CPU = torch.device("cpu")
@@ -150,6 +151,9 @@ def test_each_stage_has_the_rate_of_the_one_after_it_times_the_decay():
     assert sorted({group["lr"] for group in groups}) == pytest.approx([0.1, 0.2, 0.4, 0.8])
     flat = optimizer_groups(net(), own("all", train__lr=0.8).train)
     assert {group["lr"] for group in flat} == {0.8}
+    low = optimizer_groups(net(), own("all", train__trunk_rate=0.1, train__lr=0.8).train)
+    assert {tuple(parameter.shape): group["lr"] for group in low for parameter in group["params"]}[3, 12] == 0.8
+    assert sorted({group["lr"] for group in low}) == pytest.approx([0.08, 0.8])
 
 
 # --- stored features -----------------------------------------------------------------------------------------
@@ -336,18 +340,19 @@ def test_settings_suit_what_learns():
         "optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.05, "epochs": 100, "batch_size": 64}
     assert transfer_settings("features", 9)["batch_size"] == 9
     for way in ("head", "last", "gradual", "all"):
-        assert transfer_settings(way, 682) == {"optimizer": "adamw", "lr": 2e-3, "weight_decay": 0.05,
-                                               "layer_decay": 0.5, "epochs": 10, "batch_size": 32}
+        assert transfer_settings(way, 682) == {"optimizer": "adamw", "lr": 8e-3, "weight_decay": 0.05,
+                                               "layer_decay": 0.5, "trunk_rate": 0.05, "epochs": 10, "batch_size": 32}
     assert [transfer_settings("all", rows)["epochs"] for rows in (10, 400, 10**5)] == [40, 18, 5]
     assert transfer_settings("all", 10)["batch_size"] == 10
     data = blobs()
     wanted = own("all").with_values({"train.epochs": None, "train.lr": None})
     task = fitted_task(wanted, data, np.arange(150))
     settled = with_defaults(wanted, task, 150).train
-    assert (settled.layer_decay, settled.lr, settled.epochs) == (0.5, 2e-3, 40)
+    assert (settled.layer_decay, settled.trunk_rate, settled.lr, settled.epochs) == (0.5, 0.05, 8e-3, 40)
 
 
 def test_symbols_are_not_mirrored():
+    assert [transfer_smoothing(way) for way in ("features", "head", "last", "all")] == [0.0, 0.1, 0.1, 0.1]
     assert transfer_augment("features", symbols=False) == ["flip"]
     assert transfer_augment("features", symbols=True) == []
     assert transfer_augment("all", symbols=False) == ["flip", "crop", "rotate", "color"]

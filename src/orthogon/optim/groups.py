@@ -24,14 +24,16 @@ class Pace(NamedTuple):
     starts: int = 0
 
 
-def stage_paces(stages: Sequence[Sequence[str]], decay: float = 1.0, starts: Sequence[int] = ()) -> dict[str, Pace]:
+def stage_paces(stages: Sequence[Sequence[str]], decay: float = 1.0, starts: Sequence[int] = (),
+                trunk: float = 1.0) -> dict[str, Pace]:
     """Layer -> its pace: the last stage (the head) learns at the full rate, each one before it at `decay` times that of
-    the one after it (Howard & Ruder 2018, arXiv:1801.06146, "discriminative fine-tuning", who take 1/2.6).
+    the one after it (Howard & Ruder 2018, arXiv:1801.06146, "discriminative fine-tuning", who take 1/2.6), and all but
+    the head at `trunk` times that.
 
     stages: names of layers, from the input to the head. starts: of each stage, its first step; left out: 0 for all.
     """
     last = len(stages) - 1
-    return {layer: Pace(decay ** (last - at), starts[at] if starts else 0)
+    return {layer: Pace(decay ** (last - at) * (trunk if at < last else 1.0), starts[at] if starts else 0)
             for at, stage in enumerate(stages) for layer in stage}
 
 

@@ -89,12 +89,14 @@ def optimizer_groups(model: nn.Module, settings: TrainSettings) -> list[dict[str
 
 
 def paces(model: nn.Module, settings: TrainSettings) -> dict[str, Pace]:
-    """Layer -> its pace, by `train.layer_decay` and, in gradual transfer, by when its stage begins to learn."""
-    if settings.transfer == "features" or (settings.layer_decay == 1 and settings.transfer != "gradual"):
+    """Layer -> its pace, by `train.layer_decay` and `train.trunk_rate` and, in gradual transfer, by when its stage
+    begins to learn."""
+    alike = settings.layer_decay == settings.trunk_rate == 1 and settings.transfer != "gradual"
+    if settings.transfer == "features" or alike:
         return {}
     found = stages(model)
     starts = unfreezing(len(found), settings.steps or 1) if settings.transfer == "gradual" else ()
-    return stage_paces(found, settings.layer_decay, starts)
+    return stage_paces(found, settings.layer_decay, starts, settings.trunk_rate)
 
 
 def build_optimizer(groups: Sequence[dict[str, Any]], settings: TrainSettings) -> torch.optim.Optimizer:

@@ -293,6 +293,9 @@ class TrainSettings(Section):
         "['features.1*']", problem=("train fit", "dev fit"))
     layer_decay: float = knob(1.0, "rate of each stage of the network over that of the stage after it; the head has "
                               "the full rate", above=0, high=1, problem=("train fit", "dev fit"))
+    trunk_rate: float = knob(1.0, "rate of all stages but the head over what layer_decay gives them: a trunk with "
+                             "weights wants small steps, a new head large ones", above=0, high=1, scale="log",
+                             problem=("train fit", "dev fit"))
     parameter_rules: list[ParameterRule] = knob([], "patterns of parameter names with rate and decay of their own",
                                                 problem="train fit")
     schedule: str = knob("one_cycle", "how the rate changes: `orthogon list schedules`", problem="train fit")

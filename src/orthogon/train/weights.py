@@ -241,7 +241,9 @@ def _of_pictures(pictures: Preprocessing, recipe: Recipe) -> dict[str, Any]:
     if recipe.data.channels not in (None, pictures.channels):
         raise RecipeError(f"these weights see {pictures.channels} channels; got {recipe.data.channels}",
                           where="data.channels", remedy="Leave it out: pictures are turned into what they see.")
-    said = {"image_size": pictures.size, "fit": pictures.fit, "channels": pictures.channels,
+    # Networks are published with the score on the middle of each picture; one that is to learn sees all of it.
+    fit = "stretch" if pictures.fit == "crop" else pictures.fit
+    said = {"image_size": pictures.size, "fit": fit, "channels": pictures.channels,
             "normalize": {"mean": list(pictures.mean), "std": list(pictures.std)}}
     return {f"data.{name}": value for name, value in said.items()
             if name not in given or getattr(recipe.data, name) is None}

@@ -19,7 +19,7 @@ from orthogon.train.build import build_task
 from orthogon.train.fit import attach
 from orthogon.train.recipe import Recipe
 from orthogon.train.task import Task
-from orthogon.train.transfer import are_symbols, resolve_transfer, transfer_augment
+from orthogon.train.transfer import are_symbols, resolve_transfer, transfer_augment, transfer_smoothing
 from orthogon.verbs.sources import read_as
 
 
@@ -53,7 +53,7 @@ def prepare(recipe: Recipe, source: Any = None, passport: Path | None = None) ->
     data = _as_task_needs(data, recipe)
     if passport is not None and passport.exists():
         chosen = Passport.read(passport, data)
-        return Prepared(_mended(data, recipe), chosen, _with_augmentation(recipe, data, chosen))
+        return Prepared(_mended(data, recipe), chosen, _with_what_suits(recipe, data, chosen))
     if recipe.split.target_source is None and data.target_source is not None:
         recipe = recipe.with_values({"split.target_source": data.target_source}, where="defaults")
     settings = recipe.split
@@ -64,23 +64,25 @@ def prepare(recipe: Recipe, source: Any = None, passport: Path | None = None) ->
         target_source=settings.target_source, target_train=settings.target_train, folds=settings.folds,
         move_dev=settings.move_dev, move_reserve=settings.move_reserve,
     )
-    return Prepared(_mended(data, recipe), chosen, _with_augmentation(recipe, data, chosen))
+    return Prepared(_mended(data, recipe), chosen, _with_what_suits(recipe, data, chosen))
 
 
-def _with_augmentation(recipe: Recipe, data: Dataset, passport: Passport) -> Recipe:
-    """The changes that the task prefers, unless told; where pictures are classified by a model with weights, those that
-    suit what learns of it."""
+def _with_what_suits(recipe: Recipe, data: Dataset, passport: Passport) -> Recipe:
+    """The changes of pictures that the task prefers, unless told; where pictures are classified by a model with
+    weights, changes and smoothing of labels that suit what learns of it."""
     pictures = any(column.kind == "image" for column in data.inputs.values())
     told = "augment" in recipe.train.model_fields_set
     if not told and (preferred := _task_class(recipe).default_augment(data)):
         return recipe.with_values({"train.augment": list(preferred)}, where="defaults")
-    if recipe.model.weights is None or recipe.task.name != "classify" or not pictures or told:
+    if recipe.model.weights is None or recipe.task.name != "classify" or not pictures:
         return recipe
     target = data.target_column()
     names = target.levels if isinstance(target, CategoryColumn) else ()
-    resolved, _ = resolve_transfer(recipe, len(passport.rows("train")), len(names))
-    ways = transfer_augment(resolved.train.transfer, are_symbols(names))
-    return recipe.with_values({"train.augment": ways}, where="defaults")
+    way = resolve_transfer(recipe, len(passport.rows("train")), len(names))[0].train.transfer
+    suits: dict[str, Any] = {} if told else {"train.augment": transfer_augment(way, are_symbols(names))}
+    if "label_smoothing" not in recipe.task.model_fields_set and recipe.task.loss in (None, "cross_entropy"):
+        suits["task.label_smoothing"] = transfer_smoothing(way)
+    return recipe.with_values(suits, where="defaults")
 
 
 def _task_class(recipe: Recipe) -> type[Task]:
