@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image
 
 SMALLEST, LOOSE, TRIES, MOST_RED = 96, (1.3, 2.5), 30, 4
-TRAIN = ["--set", "data.image_size=96", "--epochs", "60", "--set", "train.augment=[flip, rotate, scale, shift]",
+TRAIN = ["--set", "data.image_size=64", "--epochs", "30", "--set", "train.augment=[flip, scale, shift]",
          "--set", "train.augment_border=edge", "--goal", "iou=0.75"]
 
 
