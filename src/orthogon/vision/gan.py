@@ -36,6 +36,8 @@ class Generator(nn.Module):
         most = width * 2 ** (doublings - 1)
         self.coarse = (most, -(-high // 2**doublings), -(-wide // 2**doublings))
         self.start = nn.Linear(latent, math.prod(self.coarse), bias=False)
+        self.first_norm = nn.GroupNorm(1, most)
+        self.mix = nn.Conv2d(most, most, 3, padding=1, bias=False)
         self.norms, self.ups = nn.ModuleList(), nn.ModuleList()
         for k in range(doublings):
             before = most // 2**k
@@ -43,11 +45,13 @@ class Generator(nn.Module):
             after = before // 2 if k < doublings - 1 else channels
             self.ups.append(nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=k == doublings - 1))
         initialize(self.start, followed_by="relu")
+        initialize(self.mix, followed_by="relu")
         for up in self.ups:
-            nn.init.normal_(up.weight, std=(4 / (16 * up.in_channels)) ** 0.5)  # 4 of 16 taps reach a pixel
+            nn.init.normal_(up.weight, std=(2 / (4 * up.in_channels)) ** 0.5)  # 4 of the 16 taps reach a pixel
 
     def forward(self, noise: Tensor) -> Tensor:
         x = self.start(noise).view(-1, *self.coarse)
+        x = self.mix(F.relu(self.first_norm(x)))
         for norm, up in zip(self.norms, self.ups):
             x = up(F.relu(norm(x)))
         _, high, wide = self.shape
@@ -65,16 +69,17 @@ class Discriminator(nn.Module):
         for k in range(halvings):
             self.downs.append(nn.Conv2d(channels, width * 2**k, 4, stride=2, padding=1))
             channels, high, wide = width * 2**k, high // 2, wide // 2
+        self.mix = nn.Conv2d(channels, channels, 3, padding=1)
         self.output = nn.Linear(channels * high * wide, 1)
-        for down in self.downs:
-            initialize(down, followed_by="relu")
+        for layer in (*self.downs, self.mix):
+            initialize(layer, followed_by="relu")
         initialize_output(self.output)
 
     def forward(self, pictures: Tensor) -> Tensor:
         x = 2 * pictures - 1
         for down in self.downs:
             x = F.leaky_relu(down(x), LEAK)
-        return self.output(x.flatten(1))
+        return self.output(F.leaky_relu(self.mix(x), LEAK).flatten(1))
 
 
 class GAN(nn.Module):

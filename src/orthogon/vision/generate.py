@@ -36,7 +36,7 @@ nearest neighbors mean the same in every part that has as many."""
 REMEMBERED = 10_000
 """Train pictures among which the nearest one is looked for."""
 
-PENALTY = 0.002
+PENALTY = 0.02
 """γ of the penalty on the discriminator's slope where the recipe leaves it open."""
 
 
@@ -51,6 +51,8 @@ class Generate(Unlabelled):
     "spread": how far the sample is from the others, pictures from each other being 1;
     "copied": 1 where the sample is nearer to the train pictures than the picture is, ½ where alike (Meehan et al. 2020,
     arXiv:2004.05675): ½ on average for what is not copied. The row itself is never counted as its neighbor.
+    Slopes are penalized in units of the scatter of the train pictures (`variance`, the sum over the pixels), so that
+    `task.gradient_penalty` means the same at every size.
     The prediction is the probability that the discriminator gives a picture of being real; the loss, its log loss on
     picture and sample, as in training.
     """
@@ -61,7 +63,7 @@ class Generate(Unlabelled):
     def __init__(self, settings: TaskSettings, data: DataSettings, augment: Augmentation | None = None) -> None:
         super().__init__(settings, data, augment)
         self.penalty = PENALTY if settings.gradient_penalty is None else settings.gradient_penalty
-        self.scale = 1.0
+        self.scale, self.variance = 1.0, 1.0
         self._eye: RandomFeatures | None = None
         self._remembered: tuple[np.ndarray, np.ndarray] | None = None
 
@@ -77,7 +79,9 @@ class Generate(Unlabelled):
         if bool((pictures.flatten(2).amin(2) == pictures.flatten(2).amax(2)).all()):
             raise DataError("no picture has any contrast: each is of one color", where=data.name,
                             remedy="Look at them: orthogon show.")
-        features = self.eye.of(encoder.prepare(pictures)).numpy()
+        values = encoder.prepare(pictures)
+        self.variance = float(values.var(0, correction=0).sum())
+        features = self.eye.of(values).numpy()
         some = features[:TOGETHER]
         self.scale = float(two_samples.distances(some, some).sum() / max(1, len(some) * (len(some) - 1)))
         if self.scale < 1e-6:
@@ -104,11 +108,10 @@ class Generate(Unlabelled):
 
     def default_settings(self, rows: int) -> dict[str, Any]:
         """Adam without much memory (β₁ = ½; Radford et al. 2016), and an average of the weights, which evens out how
-        the players circle. About 4,000 steps."""
+        the players circle. About 1,000 steps of small data, more of much."""
         batch = min(64, rows)
-        return {"optimizer": "adam", "momentum": 0.5, "beta2": 0.99, "lr": 1e-3, "weight_decay": 0.0,
-                "schedule": "linear", "batch_size": batch, "epochs": max(4, min(100, 4_000 * batch // rows)),
-                "ema": 0.998}
+        return {"optimizer": "adam", "momentum": 0.5, "beta2": 0.99, "lr": 2e-3, "weight_decay": 0.0,
+                "schedule": "constant", "batch_size": batch, "epochs": max(4, min(100, 64_000 // rows)), "ema": 0.998}
 
     # --- in the loop -----------------------------------------------------------------------------------------
 
@@ -116,7 +119,7 @@ class Generate(Unlabelled):
              ranks: Ranks | None = None) -> Step:
         from orthogon.vision.two_players import TwoPlayerStep
 
-        return TwoPlayerStep(self, model, settings, compute, timeline, self.penalty)
+        return TwoPlayerStep(self, model, settings, compute, timeline, self.penalty * self.variance)
 
     def loss(self, model: nn.Module, batch: Batch, carried: Any = None) -> Loss:
         """There is no one loss that both players descend on: `TwoPlayerStep` has theirs."""
