@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Sequence
+from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from orthogon.draw.svg import Svg
 from orthogon.errors import DataError
 
 if TYPE_CHECKING:
@@ -54,6 +56,14 @@ def to_png_data_uri(pixels: NDArray, *, min_size: int = 0) -> str:
     factor = max(1, -(-min_size // max(image.size)))
     _enlarged(image, factor).save(stream, format="PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def figure(pixels: NDArray, title: str) -> Svg:
+    """The picture as a figure in its own size, named by `title` for those who do not see it; a notebook shows it."""
+    height, width = np.asarray(pixels).shape[:2]
+    return Svg(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+               f'height="{height}" role="img" aria-label="{escape(title)}"><title>{escape(title)}</title>'
+               f'<image width="{width}" height="{height}" href="{to_png_data_uri(pixels)}"/></svg>')
 
 
 def thumbnails(pictures: Iterable[NDArray], *, budget: int = 4_000_000) -> list[str]:

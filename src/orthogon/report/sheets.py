@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orthogon.draw.images import contact_sheet, to_image
+from orthogon.draw.images import contact_sheet, figure, to_image
 from orthogon.draw.page import Page
+from orthogon.draw.svg import Svg
+from orthogon.errors import RunError, nearest
 from orthogon.files import write_atomically
 from orthogon.nn.modes import evaluating
 from orthogon.report.augmentation import picture_address
@@ -39,6 +41,17 @@ def store_sheets(run: Run, task: Task, model: nn.Module, compute: Compute, rows:
         to_image(sheet.picture).save(stream, "png", optimize=True)
         write_atomically(run.path / FOLDER / f"{sheet.name}.png", stream.getvalue())
     run.write_json(KEPT, [{"name": each.name, "title": each.title, "line": each.line} for each in sheets])
+
+
+def sheet(run: Run, name: str) -> Svg:
+    """One of the pictures that a run keeps, as a figure that a notebook shows. RunError names those that there are."""
+    from PIL import Image
+
+    kept = {each["name"]: each["title"] for each in run.read_json(KEPT) or []}
+    if name not in kept:
+        raise RunError(f"the run keeps no picture {name!r}", where=str(run.path), remedy=nearest(name, list(kept)))
+    with Image.open(run.path / FOLDER / f"{name}.png") as picture:
+        return figure(np.asarray(picture), kept[name])
 
 
 def sheets(page: Page, view: View) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from orthogon.data.dataset import Dataset
 from orthogon.errors import DataError, RunError
-from orthogon.nn.heads import features_and_outputs
+from orthogon.nn.heads import encoding
 from orthogon.nn.metric_losses import PairHead
 from orthogon.nn.modes import evaluating
 from orthogon.serve.golden import golden_inputs
@@ -56,11 +56,9 @@ def _encoded(network: Predictor, model: nn.Module, inputs: tuple[Tensor, ...]) -
         with evaluating(model):
             return network.task.encoding(model(*inputs))
     try:
-        features, _ = features_and_outputs(model, inputs)
+        return nn.functional.normalize(encoding(model, inputs).float(), dim=1)
     except ValueError as error:
         raise RunError(str(error), remedy="Take the run of another network.") from None
-    flat = features.flatten(2).mean(2) if features.ndim > 2 else features
-    return nn.functional.normalize(flat.float(), dim=1)
 
 
 def unlike(network: Predictor) -> Unlike | None:
