@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from orthogon.draw.mosaic import mosaic
 from orthogon.nn.belief_network import DeepBeliefNetwork, Downward
 from orthogon.train.randomness import generator
 from orthogon.train.task import Sheet
@@ -16,7 +17,7 @@ STOPS = (0, 1, 10, 100, 1000)
 """Gibbs steps after which the chains are shown; those from the pictures also before the first."""
 
 SIDE = 56
-"""Pixels that one picture is enlarged to, by a whole factor."""
+"""Pixels that small pictures are enlarged to."""
 
 
 def all_sheets(network: DeepBeliefNetwork, pictures: Tensor, unit: bool) -> list[Sheet]:
@@ -48,23 +49,10 @@ def filters(network: DeepBeliefNetwork) -> list[np.ndarray]:
     inhibits, mid-grey is zero; one scale for all of a layer."""
     shape, drawn = _shape(network), []
     for weights in _weights(network):
-        largest = weights.abs().quantile(0.999).clamp(min=1e-12) if weights.numel() < 1e6 else weights.abs().max()
-        tiles = (weights[:, :MOST_FILTERS].T / largest).clamp(-1, 1) / 2 + 0.5
-        drawn.append(mosaic(_pixels(tiles.reshape(-1, *shape)), columns=16))
+        largest = weights[:, :MOST_FILTERS].abs().quantile(0.999).clamp(min=1e-12)
+        tiles = weights[:, :MOST_FILTERS].T / largest / 2 + 0.5
+        drawn.append(mosaic(tiles.reshape(-1, *shape).cpu().numpy(), columns=16, side=SIDE))
     return drawn
-
-
-def mosaic(pictures: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
-    """Pictures N×H×W×C uint8 side by side on white, row by row, enlarged by a whole factor to about SIDE pixels."""
-    count, height, width, channels = pictures.shape
-    columns = min(columns, count)
-    lines = -(-count // columns)
-    sheet = np.full((lines * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, np.uint8)
-    for number, picture in enumerate(pictures):
-        top, left = gap + number // columns * (height + gap), gap + number % columns * (width + gap)
-        sheet[top : top + height, left : left + width] = picture
-    factor = max(1, SIDE // max(height, width))
-    return sheet.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def _about(at: int, units: int, network: DeepBeliefNetwork) -> str:
@@ -109,9 +97,4 @@ def _drawn(rows: list[Tensor], unit: bool) -> np.ndarray:
     if not unit:
         low, high = rows[0].min(), rows[0].max()
         pictures = (pictures - low) / (high - low).clamp(min=1e-12)
-    return mosaic(_pixels(pictures.clamp(0, 1)), columns=len(rows[0]))
-
-
-def _pixels(pictures: Tensor) -> np.ndarray:
-    """N×C×H×W in 0 … 1 -> N×H×W×C uint8."""
-    return (pictures * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    return mosaic(pictures.cpu().numpy(), columns=len(rows[0]), side=SIDE)

@@ -65,6 +65,13 @@ METRICS = {
         ("effective_rank", "high", "how many dimensions the encodings use"),
         ("spread", "high", "how differently encodings point: 0 = collapsed, 1 = in all directions alike"),
     ),
+    "boltzmann": (
+        ("squared_error", "low", "of what the stack rebuilds, the mean over the values"),
+        ("cross_entropy", "low", "of what the stack rebuilds, summed over the values, in nats; bernoulli units only"),
+        ("log_likelihood", "high", "exact, in nats; where a layer has at most 16 units; of 0 and 1, or real values"),
+        ("pseudo_log_likelihood", "high", "of each value given all others, summed, in nats; bernoulli units only"),
+        ("free_energy", "low", "in nats, but for a constant of the machine: compare train with dev, not two machines"),
+    ),
 }
 """Task -> (name, whether high or low is good, one line). Here, so that listing does not import torch; a test holds it
 against the tasks."""
