@@ -96,12 +96,12 @@ def test_mining_margin_distance_and_shots_reach_the_loss() -> None:
     assert value(wide, model, rows) == pytest.approx((pairs.same.mean + pairs.different.mean).item() / 2)
     output = model(*plain.batch(rows).inputs)
     expected = prototypical_loss(output, codes, 3).mean.item()
-    assert value(ready(shots=3), model, rows) == pytest.approx(expected, rel=1e-5)
+    assert value(ready(loss="prototypes", shots=3), model, rows) == pytest.approx(expected, rel=1e-5)
 
 
-def test_prototypes_are_the_loss_unless_told_and_an_encoding_has_64_numbers() -> None:
+def test_triplets_are_the_loss_unless_told_and_an_encoding_has_64_numbers() -> None:
     task = ready()
-    assert (task.loss_name, task.spec.outputs, task.spec.compares) == ("prototypes", 64, "")
+    assert (task.loss_name, task.spec.outputs, task.spec.compares) == ("triplet", 64, "")
     assert ready(encoding=12, loss="siamese").spec.outputs == 12
 
 

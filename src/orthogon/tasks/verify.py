@@ -30,12 +30,13 @@ from orthogon.tasks.encoded import wide
 from orthogon.tasks.identity_sampler import IdentitySampler
 from orthogon.tasks.infer import as_category
 from orthogon.tasks.supervised import Supervised
-from orthogon.tasks.verification import Distances, euclidean, judged
+from orthogon.tasks.verification import SAME, Distances, euclidean, judged
+from orthogon.tasks.verification_losses import losses
 from orthogon.train.randomness import Draw
 from orthogon.train.rows import Rows
 from orthogon.train.task import Baseline, Batch, Loss, Metric, Part, Sheet, Sign
 
-LOSSES = ("prototypes", "triplet", "contrastive", "siamese", "chi_square")
+LOSSES = ("triplet", "prototypes", "contrastive", "siamese", "chi_square")
 SIMILARITIES: dict[str, Similarity] = {"siamese": "absolute", "chi_square": "chi_square"}
 """What the head learns to weigh of two encodings, of the losses that have one."""
 
@@ -51,7 +52,8 @@ class Verify(Supervised):
 
     Dev and test hold identities that training has not seen. Rows have the encoding of each example, the identity of
     the nearest other one as "prediction", whether that is right as "score", and its distances from some others
-    (`verification.judged`). Batches are P identities × `task.examples_each`, P = batch size / examples each.
+    (`verification.judged`); "loss" is that of training, by these distances. Batches are P identities ×
+    `task.examples_each`, P = batch size / examples each.
     distances: of encodings, by the model that gave the last results.
     threshold: the distance up to which two are taken for one identity, where no more than `task.false_accept_rate` of
     the pairs of two identities of dev are; None before `settle`. Distances are Euclidean; of the losses "siamese" and
@@ -173,7 +175,11 @@ class Verify(Supervised):
     def together(self, results: dict[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
         if self._target is None:
             return results
-        return {**results, **judged(results["encoding"], self.targets(rows), self.distances)}
+        found = judged(results["encoding"], self.targets(rows), self.distances)
+        own, other = np.split(found["distance"], [SAME], axis=1)
+        loss = losses(self.loss_name, own, other, self.margin, self.settings.mining,
+                      self.settings.distance == "squared")
+        return {**results, **found, "loss": loss}
 
     def _metrics(self) -> tuple[Metric, ...]:
         from orthogon.tasks.verification_metrics import verification_metrics

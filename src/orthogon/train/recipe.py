@@ -144,7 +144,7 @@ class TaskSettings(Section):
                   "giou", "bernoulli", "prototypes", "triplet", "contrastive", "siamese", "chi_square"] | None = knob(
         None, "of classify: cross_entropy (left out) or squared_hinge; of regress: squared (left out), absolute, huber "
         "or robust; of localize: giou (left out), log_likelihood, squared or huber; of reconstruct: bernoulli (left out) "
-        "or squared; of verify: prototypes (left out), triplet, contrastive, siamese or chi_square",
+        "or squared; of verify: triplet (left out), prototypes, contrastive, siamese or chi_square",
         problem="real world"
     )
     loss_weights: dict[str, float] = knob({}, "what each part of the loss counts, e.g. {class: 0.1, box: 0.9}; of "
