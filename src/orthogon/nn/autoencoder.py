@@ -89,7 +89,7 @@ class Decoding(nn.Module):
     def __init__(self, decoder: nn.Module, features: int, code: int) -> None:
         super().__init__()
         self.log_variance, self.decoder = nn.Linear(features, code), decoder
-        initialize_output(self.log_variance)
+        initialize(self.log_variance)
 
     def forward(self, code: Tensor) -> Tensor:
         return self.decoder(code)

@@ -51,7 +51,8 @@ class Compute:
             yield
         finally:
             torch.set_num_threads(threads)
-            torch.use_deterministic_algorithms(strict)
+            if self.deterministic:  # the call imports torch's compiler, which takes seconds
+                torch.use_deterministic_algorithms(strict)
 
     def exact(self) -> Compute:
         """The same in float32: what evaluations that people read are computed in."""
