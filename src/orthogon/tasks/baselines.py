@@ -1,4 +1,4 @@
-"""Cheap models that a network must beat: the majority or the mean, a linear model, gradient-boosted trees.
+"""Cheap models that a network must beat: the majority or the mean, naive Bayes, a linear model, gradient-boosted trees.
 
 They see the encoded train rows that the network sees, and are deterministic.
 """
@@ -11,18 +11,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 
-from orthogon.nn.models import OneHot
 from orthogon.tasks.baseline_results import classify_results, multilabel_results, regress_results
 from orthogon.tasks.classify import Classify
+from orthogon.tasks.design_matrix import design_matrix
 from orthogon.tasks.multilabel import MultiLabel
+from orthogon.tasks.naive_bayes import NaiveBayes, is_affordable
 from orthogon.tasks.regress import Regress
 from orthogon.tasks.supervised import Supervised
 from orthogon.train.task import Baseline, Task
 
-LINEAR_SIDE = 32  # pictures are averaged down to at most this side: 224 × 224 × 3 numbers each would not fit
 LINEAR_WORK = 4e10  # rows × inputs × outputs × iterations of the linear model: some seconds
 ONE_THREAD = 500_000  # numbers below which more threads only wait for each other, long where the machine is shared
 MOST_CATEGORIES = 254  # that scikit-learn's trees take; columns with more are ordered codes to them
@@ -30,34 +28,16 @@ MOST_TREES_LABELS = 20  # labels beyond which one forest for each costs more tha
 
 
 def baselines_for(task: Task) -> list[Baseline]:
-    """Majority and linear always; boosted trees on tables, up to 20 labels at once."""
+    """Majority and linear always; naive Bayes where one of several classes is told by inputs that are not too many;
+    boosted trees on tables, up to 20 labels at once."""
     assert isinstance(task, Supervised)  # noqa: S101
     found: list[Baseline] = [Majority(), Linear()]
+    if isinstance(task, Classify) and is_affordable(task):
+        found.insert(1, NaiveBayes())
     several = isinstance(task, MultiLabel) and len(task.classes) > MOST_TREES_LABELS
     if "image" not in task.inputs.kinds and not several:
         found.append(BoostedTrees())
     return found
-
-
-def design_matrix(task: Supervised, rows: np.ndarray, one_hot: bool) -> np.ndarray:
-    """Float32 (n, D): the encoded inputs side by side; pictures averaged down to 32 pixels and flattened."""
-    index = torch.as_tensor(rows, dtype=torch.int64, device=task.inputs.device)
-    blocks = []
-    for encoder, stored in zip(task.inputs.encoders, task.inputs.stored):
-        if encoder.kind == "image":
-            blocks.append(torch.cat([_small(encoder.prepare(stored[part])) for part in index.split(4096)]))
-        elif encoder.kind == "category" and one_hot:
-            blocks.append(OneHot(encoder.input_spec().levels).to(stored.device)(stored[index]))
-        else:
-            blocks.append(stored[index].float())
-    return torch.cat(blocks, dim=1).cpu().numpy()
-
-
-def _small(pictures: torch.Tensor) -> torch.Tensor:
-    height, width = pictures.shape[2:]
-    if max(height, width) > LINEAR_SIDE:
-        pictures = F.adaptive_avg_pool2d(pictures, (min(height, LINEAR_SIDE), min(width, LINEAR_SIDE)))
-    return pictures.flatten(1)
 
 
 class _Fitted(Baseline):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from orthogon.tasks.baselines import design_matrix
+from orthogon.tasks.design_matrix import design_matrix
 from orthogon.tasks.verification import judged
 from orthogon.train.task import Baseline, Task
 
