@@ -7,6 +7,10 @@ function that trains and gives its lines; add yours to JOBS.
 
 vae      −ELBO in nats a picture: MNIST with pixels binarized at ½, and Fashion-MNIST as it is (pixels as chances).
 barlow   what encodings learnt without labels are worth with 1 % of the labels: of dev, paired, in points.
+style    how long 256 pixels in the style of another take, and by how much the style cost falls.
+prior    PSNR gained by the deep image prior on one noisy, holed or small picture.
+rbm      free energy of MNIST's test pictures over that of train, and their log-likelihood, by annealing.
+dbn      what pre-training without labels gains with 100 labels a class: against the same network from random weights.
 denoise  PSNR of pictures with noise of 0.3 (of 0 … 1), rebuilt, over that of what the network was given.
 """
 
@@ -22,6 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boltzmann
+import one_picture
 from harness import table
 
 import orthogon as og
@@ -81,7 +87,12 @@ def barlow(asked: Asked) -> list[Line]:
                 ("the whole network over training from scratch", "", whole.gain))]
 
 
-JOBS: dict[str, Callable[[Asked], list[Line]]] = {"barlow": barlow, "vae": vae, "denoise": denoise}
+JOBS: dict[str, Callable[[Asked], list[Line]]] = {
+    "barlow": barlow, "vae": vae, "denoise": denoise,
+    "rbm": boltzmann.rbm, "dbn": boltzmann.dbn,
+    "style": lambda asked: one_picture.style(asked.seed, asked.threads),
+    "prior": lambda asked: one_picture.prior(asked.seed, asked.threads),
+}
 
 
 def _trained(asked: Asked, data: str, metric: str, what: str, goal: str, *, model: str, epochs: int,
