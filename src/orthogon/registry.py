@@ -195,6 +195,8 @@ _LENET5 = (
 
 _FORM = "small for pictures to 64 pixels, imagenet for larger ones; left out: by their side"
 _STEM = Option("stem", None, _FORM)
+_THREE_STEMS = Option("stem", None, "small for pictures to 40 pixels, middle to 64, imagenet for larger ones; left "
+                      "out: by their side")
 _RESNET = (
     _STEM,
     Option("width", None, "channels of the first stage; left out: 64 (16 for CIFAR's)", high=1024, **_SHAPE),
@@ -213,7 +215,7 @@ _HIGHWAY = (
 _WIDTH = Option("width", 1.0, "times the channels of every layer", 0.05, 8, scale="log")
 _MOBILENET = (
     _WIDTH,
-    _STEM,
+    _THREE_STEMS,
     Option("padding", "symmetric", "symmetric, or same: as TensorFlow pads"),
     replace(_LAST_DROPOUT, default=0.2),
 )
@@ -246,7 +248,7 @@ _INCEPTION = (
     Option("transform_input", False, "from ImageNet's scale to (x − 0.5) / 0.5, for published weights"),
 )
 _GOOGLENET = (
-    _STEM, *_INCEPTION,
+    _THREE_STEMS, *_INCEPTION,
     Option("paper", False, "the paper's 5×5 convolutions, in place of the 3×3 of the published weights"),
     replace(_LAST_DROPOUT, default=0.2),
 )
@@ -284,7 +286,8 @@ models = Registry(
               options=_CONV_VAE),
         Entry("gan", "orthogon.vision.gan:gan", "a generator and a discriminator; of generate", ("image",), options=(
             Option("latent", 64, "numbers that a picture is made of", high=65_536, **_SHAPE),
-            Option("width", 32, "channels beside the picture; each coarser map has twice as many", high=512, **_SHAPE))),
+            Option("width", 32, "channels beside the picture; each coarser map has twice as many", high=512,
+                   **_SHAPE))),
         Entry("rbm", "orthogon.nn.belief_network:rbm", "restricted Boltzmann machine; of boltzmann",
               ("image", "number"), options=(
                   Option("hidden", 500, "hidden units", high=65_536, **_SHAPE), _VISIBLE)),
@@ -335,7 +338,7 @@ models = Registry(
         *family("orthogon.vision.gmlp:published_gmlp",
                 {f"gmlp_{size.lower()}16": f"gMLP-{size} with patches of 16 pixels" for size in ("Ti", "S", "B")}),
         *family("orthogon.vision.xception:xception", {"xception": "Xception: separable convolutions throughout"},
-                (_STEM, _WIDTH, _LAST_DROPOUT), (3, 299, 299, 1000)),
+                (_THREE_STEMS, _WIDTH, _LAST_DROPOUT), (3, 299, 299, 1000)),
     ),
 )
 

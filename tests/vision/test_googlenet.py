@@ -124,7 +124,8 @@ def test_pictures_in_imagenets_scale_are_brought_to_that_of_the_published_weight
 
 
 @pytest.mark.parametrize(("name", "side", "strides", "sides"), [
-    ("googlenet", 64, [1, 2, 4, 8], [64, 32, 16, 8]), ("googlenet", 96, [2, 4, 8, 16, 32], [48, 24, 12, 6, 3]),
+    ("googlenet", 40, [1, 2, 4, 8], [40, 20, 10, 5]), ("googlenet", 64, [2, 4, 8, 16], [32, 16, 8, 4]),
+    ("googlenet", 96, [2, 4, 8, 16, 32], [48, 24, 12, 6, 3]),
     ("inception_v3", 299, [2, 4, 8, 16, 32], [147, 71, 35, 17, 8])])
 def test_one_map_for_each_stride(name, side, strides, sides):
     with torch.device("meta"):

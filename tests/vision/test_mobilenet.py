@@ -73,7 +73,8 @@ def test_same_and_symmetric_differ_at_stride_two_on_even_sides_alone():
 @pytest.mark.parametrize("variant", ["mobilenet_v1", "mobilenet_v2"])
 def test_small_pictures_are_halved_three_times_and_large_ones_five_times(variant):
     with torch.device("meta"):
-        for side, stem, strides in ((64, None, [1, 2, 4, 8]), (65, None, [2, 4, 8, 16, 32]),
+        for side, stem, strides in ((40, None, [1, 2, 4, 8]), (41, None, [1, 2, 4, 8, 16]),
+                                    (64, None, [1, 2, 4, 8, 16]), (65, None, [2, 4, 8, 16, 32]),
                                     (64, "imagenet", [2, 4, 8, 16, 32]), (96, "small", [1, 2, 4, 8])):
             net = mobilenet(spec(side), variant, 0.25, stem)
             assert [each.stride for each in net.maps] == strides

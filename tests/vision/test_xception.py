@@ -44,7 +44,8 @@ def test_a_block_adds_separable_convolutions_to_the_way_around_them(stride, chan
 
 
 @pytest.mark.parametrize(("side", "strides", "sides"), [
-    (32, [1, 2, 4, 8], [32, 16, 8, 4]), (299, [2, 4, 8, 16, 32], [147, 74, 37, 19, 10])])
+    (32, [1, 2, 4, 8], [32, 16, 8, 4]), (64, [2, 4, 8, 16], [32, 16, 8, 4]),
+    (299, [2, 4, 8, 16, 32], [147, 74, 37, 19, 10])])
 def test_one_map_for_each_stride(side, strides, sides):
     with torch.device("meta"):
         net = xception(spec(side), width=0.1)

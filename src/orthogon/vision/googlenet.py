@@ -100,20 +100,22 @@ def googlenet(spec: ModelSpec, variant: str = "googlenet", stem: str | None = No
               ) -> nn.Module:
     """GoogLeNet: 13,004,888 parameters for 1,000 classes; 6,624,904 without the branches, which serve in training.
 
-    stem: "imagenet", a 7×7 convolution with stride 2 and a pooling, for pictures from 32 pixels; "small", 3×3 with
-    stride 1, from 8; left out, "small" to 64 pixels. width: times the channels of every layer. auxiliary: whether there
-    are the two branches, whose losses count 0.3 each. paper: the paper's 5×5 convolutions in place of the 3×3 that the
-    published weights have. dropout: before the last layer, published 0.2 (paper 0.4). transform_input: see
-    `FromImageNetScale`; not needed where the data is normalized as the weights say.
+    stem: "imagenet", a 7×7 convolution with stride 2 and a pooling, for pictures from 32 pixels; "middle", 3×3 with
+    stride 2, from 16; "small", 3×3 with stride 1, from 8; left out, "small" to 40 pixels, "middle" to 64. width:
+    times the channels of every layer. auxiliary: whether there are the two branches, whose losses count 0.3 each.
+    paper: the paper's 5×5 convolutions in place of the 3×3 that the published weights have. dropout: before the last
+    layer, published 0.2 (paper 0.4). transform_input: see `FromImageNetScale`; not needed where the
+    data is normalized as the weights say.
     """
     picture = lone_picture(spec, variant)
-    large = choose_form(picture, stem) == "imagenet"
-    require_side(picture, 32 if large else 8, variant,
-                 "choose its stem for small pictures: --set model.options.stem=small" if large else "")
+    form = choose_form(picture, stem, middle=True)
+    large, first = form == "imagenet", {"imagenet": 4, "middle": 2, "small": 1}[form]
+    require_side(picture, 8 * first, variant,
+                 "" if form == "small" else "choose its stem for small pictures: --set model.options.stem=small")
     wide = partial(times, width)
     parts: dict[str, nn.Module] = {
         "entrance": entrance(picture, transform_input),
-        "conv1": ConvNorm(picture.shape[0], wide(64), 7 if large else 3, 2 if large else 1, 3 if large else 1),
+        "conv1": ConvNorm(picture.shape[0], wide(64), 7 if large else 3, min(first, 2), 3 if large else 1),
         "maxpool1": _halve(3) if large else nn.Identity(), "conv2": ConvNorm(wide(64), wide(64)),
         "conv3": ConvNorm(wide(64), wide(192), 3, padding=1), "maxpool2": _halve(3),
     }
@@ -129,7 +131,6 @@ def googlenet(spec: ModelSpec, variant: str = "googlenet", stem: str | None = No
     sides = {"inception4a": ("aux1", SIDE_WEIGHT), "inception4d": ("aux2", SIDE_WEIGHT)} if auxiliary else {}
     for part, (branch, _) in sides.items():
         parts[branch] = Branch(after[part], spec.outputs, wide(128), wide(1024))
-    first = 4 if large else 1
     maps = (*([FeatureMap("conv1", wide(64), 2)] if large else []), FeatureMap("conv3", wide(192), first),
             *(FeatureMap(name, after[name], first * 2**k)
               for k, name in enumerate(("inception3b", "inception4e", "inception5b"), start=1)))

@@ -96,14 +96,12 @@ class InvertedResidual(nn.Module):
         return x + self.conv(x) if self.adds else self.conv(x)
 
 
-def _parts(channels: int, variant: str, width: float, small: bool, padding: str
+def _parts(channels: int, variant: str, width: float, left_out: int, padding: str
            ) -> list[Active | Separable | InvertedResidual]:
-    """The first layer, the blocks one by one, and of V2 a last layer. With `small` the first two halvings are left out.
-    """
+    """The first layer, the blocks one by one, and of V2 a last layer; so many of the first halvings are left out."""
     strides = [2] + [stage.stride if k == 0 else 1 for stage in STAGES[variant] for k in range(stage.blocks)]
-    if small:
-        for _ in range(2):
-            strides[strides.index(2)] = 1
+    for _ in range(left_out):
+        strides[strides.index(2)] = 1
     before = scaled(STEM, width, variant)
     parts: list[Active | Separable | InvertedResidual] = [Active(channels, before, 3, strides[0], padding=padding)]
     for stage in STAGES[variant]:
@@ -132,18 +130,19 @@ def mobilenet(spec: ModelSpec, variant: str, width: float = 1.0, stem: str | Non
               padding: str = "symmetric", dropout: float = 0.2) -> nn.Module:
     """MobileNet-V1 or V2.
 
-    width: times the channels of every layer. stem: "imagenet" makes maps 32 times coarser than the picture; "small"
-    takes the first two of the five halvings out, for maps 8 times coarser; left out, "small" to 64 pixels.
+    width: times the channels of every layer. stem: "imagenet" makes maps 32 times coarser than the picture; "middle"
+    takes the first of the five halvings out, "small" the first two, for maps 8 times coarser; left out, "small" to 40
+    pixels, "middle" to 64.
     padding: "symmetric", as torch pads, or "same", as TensorFlow does: its weights need it. dropout: before the last
-    layer. RecipeError for pictures below 32 pixels ("small": 8).
+    layer. RecipeError for pictures below 32 pixels ("middle": 16, "small": 8).
     """
     picture = lone_picture(spec, variant)
-    small = choose_form(picture, stem) == "small"
-    require_side(picture, 8 if small else 32, variant,
-                 "" if small else "choose its stem for small pictures: --set model.options.stem=small")
+    left_out = {"imagenet": 0, "middle": 1, "small": 2}[choose_form(picture, stem, middle=True)]
+    require_side(picture, 32 // 2**left_out, variant,
+                 "" if left_out == 2 else "choose its stem for small pictures: --set model.options.stem=small")
     if padding not in PADDINGS:
         raise RecipeError(f"padding is symmetric or same; got {padding!r}", where="model.options.padding",
                           remedy=nearest(str(padding), PADDINGS))
-    parts = _parts(picture.shape[0], variant, width, small, padding)
+    parts = _parts(picture.shape[0], variant, width, left_out, padding)
     last = nn.Linear(parts[-1].out_channels, spec.outputs)
     return FullyConnectedHead(nn.Sequential(*parts), 1, nn.Sequential(nn.Dropout(dropout), last))

@@ -59,22 +59,24 @@ def xception(spec: ModelSpec, variant: str = "xception", stem: str | None = None
     """Xception: 22,855,952 parameters for 1,000 classes, 8.36 billion multiply-adds at 299 pixels.
 
     stem: "imagenet", as published: the first convolution has stride 2 and neither of the first two is padded, for
-    pictures from 32 pixels; "small": both are padded, and that one and the first block halve nothing, from 8; left out,
-    "small" to 64 pixels. width: times the channels of every layer. dropout: before the last layer, published 0.
+    pictures from 32 pixels; "middle": both are padded, and the first block halves nothing, from 16; "small": nor does
+    the first convolution, from 8; left out, "small" to 40 pixels, "middle" to 64. width: times the channels of
+    every layer. dropout: before the last layer, published 0.
     """
     picture = lone_picture(spec, variant)
-    large = choose_form(picture, stem) == "imagenet"
-    require_side(picture, 32 if large else 8, variant,
-                 "choose its stem for small pictures: --set model.options.stem=small" if large else "")
+    form = choose_form(picture, stem, middle=True)
+    step, block_step, padding = {"imagenet": (2, 2, 0), "middle": (2, 1, 1), "small": (1, 1, 1)}[form]
+    first = step * block_step
+    require_side(picture, 8 * first, variant,
+                 "" if form == "small" else "choose its stem for small pictures: --set model.options.stem=small")
     wide = partial(times, width)
-    step, padding = (2, 0) if large else (1, 1)
     parts: dict[str, nn.Module] = {
         "conv1": nn.Conv2d(picture.shape[0], wide(32), 3, step, padding, bias=False), **_active(1, wide(32)),
         "conv2": nn.Conv2d(wide(32), wide(64), 3, 1, padding, bias=False), **_active(2, wide(64)),
     }
     before = wide(64)
     for k, after in enumerate(map(wide, ENTRY), start=1):
-        parts[f"block{k}"] = Block(before, (after, after), step if k == 1 else 2, relu_first=k > 1)
+        parts[f"block{k}"] = Block(before, (after, after), block_step if k == 1 else 2, relu_first=k > 1)
         before = after
     for k in range(len(ENTRY) + 1, len(ENTRY) + MIDDLE + 1):
         parts[f"block{k}"] = Block(before, (before,) * 3, 1)
@@ -82,9 +84,9 @@ def xception(spec: ModelSpec, variant: str = "xception", stem: str | None = None
     for k, (channels_in, channels_out) in enumerate(zip((EXIT, *LAST), LAST), start=3):
         parts[f"conv{k}"] = SeparableConv(wide(channels_in), wide(channels_out))
         parts.update(_active(k, wide(channels_out)))
-    maps = [FeatureMap("block1", wide(ENTRY[0]), step * step), FeatureMap("block2", wide(ENTRY[1]), 2 * step * step),
-            FeatureMap("block11", before, 4 * step * step), FeatureMap("act4", wide(LAST[1]), 8 * step * step)]
-    if large:
+    maps = [FeatureMap("block1", wide(ENTRY[0]), first), FeatureMap("block2", wide(ENTRY[1]), 2 * first),
+            FeatureMap("block11", before, 4 * first), FeatureMap("act4", wide(LAST[1]), 8 * first)]
+    if form == "imagenet":
         maps.insert(0, FeatureMap("act2", wide(64), 2))
     return Chain(parts, tuple(maps), spec.outputs, dropout)
 
