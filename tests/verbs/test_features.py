@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,32 @@ def test_other_data_is_asked_with_its_own_labels_and_the_report_of_the_run_is_le
     assert found.data == "signs"
     assert found.of + found.asked < 120
     assert twins.evidence().get("features") == before
+
+
+@pytest.mark.parametrize(("task", "model", "part"), [
+    ("reconstruct", "autoencoder", "dev"), ("boltzmann", "rbm", "dev"), ("classify", "mlp", "dev"),
+    ("verify", "mlp", "half of dev"),
+])
+def test_whatever_has_a_head_is_asked_what_enters_it(task, model, part, tmp_path):
+    data = replace(og.read("digits").take(np.arange(300)), origin="")
+    run = og.train(data, task=task, model=model, epochs=1, out=tmp_path, quiet=True, options={
+        "train.threads": 1, "train.preflight": False, "train.health": False, "split.dev": 0.4, "split.test": 0})
+    found = og.features(run, labels=[24], data=data)
+    assert found.part == part
+    assert {use.way for use in found.uses} == {"neighbors", "linear", "whole"}
+    assert found.asked > 50
+    identities = len(np.unique(run.rows("dev")["target"]))  # they are drawn as wholes
+    units = {"dev": found.asked, "half of dev": identities}[part]
+    assert all(use.gain.n == use.learnt.n == units for use in found.uses)
+
+
+def test_a_run_without_labels_gives_encodings_of_new_pictures_and_is_told_by_its_neighbors(twins):
+    picture = og.read("digits").columns["image"].cell(0)
+    [item] = og.load(twins).predict(picture[None])
+    assert len(item["encoding"]) == 16
+    told = og.evaluate(twins)
+    assert twins.evaluations()["dev"]["metrics"]["view_agreement"]["value"] > 0.2
+    assert "nearest" in str(told)
 
 
 def test_dev_of_other_classes_is_halved():
