@@ -211,6 +211,7 @@ def test_a_run_from_data_to_bundle_tells_identities_apart_that_it_never_saw(tmp_
     assert figures["roc_auc"]["value"] > 0.9
     assert set(run.result["baseline"]) == {"nearest raw", "nearest pca"}
     assert run.result["signs"] == []
+    assert not [said for said in run.result["split"]["sentences"] if "cannot be learnt" in said]
     loaded = og.load(run.path)
     threshold = loaded.task.threshold
     away = [far for row in range(len(dev)) for partner, far in zip(dev["partner"][row], dev["distance"][row])

@@ -288,8 +288,8 @@ def _folds(chooser: Chooser, parts: Parts, k: int) -> list[np.ndarray]:
 
 def _about_classes(data: Dataset, parts: Parts) -> list[str]:
     column = data.columns[data.target] if data.target is not None else None
-    if not isinstance(column, CategoryColumn):
-        return []
+    if not isinstance(column, CategoryColumn) or np.array_equal(data.group, column.codes):  # type: ignore[arg-type]
+        return []  # where classes are the groups, each is to be on one side
     counts, in_train = column.counts(), column.take(parts["train"]).counts()
     once = [level for level, count in zip(column.levels, counts) if count == 1]
     absent = [level for level, count, here in zip(column.levels, counts, in_train) if count and not here]
