@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from orthogon.draw.images import contact_sheet
 from orthogon.train.task import Sheet
@@ -57,15 +57,11 @@ def _distances(task: Verify, model: nn.Module, rows: np.ndarray) -> NDArray[np.f
 
 
 def _drawn(task: Verify, rows: np.ndarray, pairs: list[tuple[int, int, float]]) -> NDArray[np.uint8]:
-    """The pictures of each pair side by side, with the distance and the names."""
-    stored: Tensor = task.inputs.stored[0]
-    sides = [_beside(stored[int(rows[i])], stored[int(rows[j])]) for i, j, _ in pairs]
-    codes = task.targets(rows)
-    names = [dict.fromkeys(task.classes[codes[k]] for k in (i, j)) for i, j, _ in pairs]
-    captions = [f"{far:.3g}\n{' | '.join(each)}" for each, (*_, far) in zip(names, pairs)]
-    return np.asarray(contact_sheet(sides, captions, columns=4, cell=224))
-
-
-def _beside(first: Tensor, second: Tensor) -> NDArray[np.uint8]:
-    gap = torch.full((*first.shape[:2], max(1, first.shape[2] // 16)), 128, dtype=first.dtype, device=first.device)
-    return torch.cat([first, gap, second], dim=2).permute(1, 2, 0).cpu().numpy()
+    """The two pictures of each pair beside each other, with their names and how far apart they are."""
+    stored, codes = task.inputs.stored[0], task.targets(rows)
+    pictures, captions = [], []
+    for number, (i, j, far) in enumerate(pairs, start=1):
+        for place, told in ((i, f"pair {number}"), (j, f"{far:.3g} apart")):
+            pictures.append(stored[int(rows[place])].permute(1, 2, 0).cpu().numpy())
+            captions.append(f"{task.classes[codes[place]].rpartition('/')[2]}\n{told}")
+    return np.asarray(contact_sheet(pictures, captions, columns=8, cell=112))
