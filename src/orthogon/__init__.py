@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from orthogon.verbs.probe import probe
     from orthogon.verbs.read_predictions import read_predictions
     from orthogon.verbs.report import report
+    from orthogon.verbs.restore import restore
     from orthogon.verbs.show import show
     from orthogon.verbs.show_augment import show_augment
     from orthogon.verbs.stylize import stylize
@@ -74,6 +75,7 @@ _FACE = {
     "calibrate": "orthogon.verbs.calibrate:calibrate",
     "mismatch": "orthogon.verbs.mismatch:mismatch",
     "summary": "orthogon.verbs.summary:summary",
+    "restore": "orthogon.verbs.restore:restore",
     "stylize": "orthogon.verbs.stylize:stylize",
     "compare": "orthogon.verbs.compare:compare",
     "evaluate": "orthogon.verbs.evaluate:evaluate",
@@ -102,7 +104,7 @@ __all__ = [
     "Classifier", "Dataset", "Estimate", "Recipe", "Regressor", "Run", "calibrate", "check", "compare", "convert",
     "diagnose", "ensemble", "evaluate", "features", "find_rate", "gallery", "get", "gradient_check", "human",
     "inside", "labels", "learning_curve", "load", "mismatch", "mistakes", "predict", "preflight", "probe", "read",
-    "read_predictions", "report", "show", "show_augment", "stylize", "summary", "train", "verify",
+    "read_predictions", "report", "restore", "show", "show_augment", "stylize", "summary", "train", "verify",
 ]
 
 

@@ -9,6 +9,7 @@ from typer import Argument, Option
 
 from orthogon.cli import complete
 from orthogon.cli.shell import Debug, Json, Root, emit, quiet_stdout
+from orthogon.cli.train import assignments
 
 if TYPE_CHECKING:
     from orthogon.train.run import Run
@@ -29,6 +30,16 @@ Resume = Annotated[
 ]
 Recipe = Annotated[
     str | None, Option(metavar="FILE", help="The recipe of an earlier run, in place of all else.", rich_help_panel=RUN)
+]
+Set = Annotated[
+    list[str] | None,
+    Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set any knob (`orthogon list knobs`); beats all else.",
+        autocompletion=complete.knobs,
+        rich_help_panel=HOW,
+    ),
 ]
 Seed = Annotated[int, Option(metavar="N", help="Seed of all that is drawn.", rich_help_panel=HOW)]
 Device = Annotated[
@@ -124,6 +135,7 @@ def stylize(
     seed: Seed = 0,
     device: Device = "auto",
     recipe: Recipe = None,
+    set_: Set = None,
     out: Root = "runs",
     name: Name = None,
     resume: Resume = None,
@@ -138,7 +150,64 @@ def stylize(
         run = verb(content, style, model=model, weights=weights, size=_sizes(size), steps=steps, alpha=alpha, beta=beta,
                    smoothness=tv, layers=_weighted(layers, "--layers"),
                    content_layers=_weighted(content_layers, "--content-layers"), start=start, pooling=pooling,
-                   optimizer=optimizer, lr=lr, seed=seed, device=device, recipe=recipe, out=out, name=name,
+                   optimizer=optimizer, lr=lr, seed=seed, device=device, recipe=recipe,
+                   options=assignments(set_ or []), out=out, name=name, resume=resume, quiet=quiet)
+    if json:
+        emit(_document(run))
+
+
+def restore(
+    picture: Annotated[
+        str | None, Argument(metavar="PICTURE", show_default=False, help="The picture that is to be mended.")
+    ] = None,
+    *,
+    how: Annotated[
+        str,
+        Option(
+            help="denoise, inpaint or enlarge.",
+            autocompletion=complete.one_of("denoise", "inpaint", "enlarge"),
+            rich_help_panel=PICTURES,
+        ),
+    ] = "denoise",
+    mask: Annotated[
+        str | None,
+        Option(metavar="FILE", help="Of inpaint: white where the picture is to be kept.", rich_help_panel=PICTURES),
+    ] = None,
+    truth: Annotated[
+        str | None,
+        Option(metavar="FILE", help="The undamaged picture, to measure by.", rich_help_panel=PICTURES),
+    ] = None,
+    factor: Annotated[
+        int, Option(metavar="N", min=2, help="Of enlarge: so many times along each side.", rich_help_panel=PICTURES)
+    ] = 2,
+    steps: Annotated[int, Option(metavar="N", min=1, help="Steps at most.", rich_help_panel=HOW)] = 2000,
+    patience: Annotated[
+        int,
+        Option(
+            metavar="N",
+            min=0,
+            help="Stop after so many looks, one every ten steps, without a lower variance; 0 = do not.",
+            rich_help_panel=HOW,
+        ),
+    ] = 30,
+    lr: Annotated[float, Option(metavar="X", help="Learning rate.", rich_help_panel=HOW)] = 0.01,
+    seed: Seed = 0,
+    device: Device = "auto",
+    recipe: Recipe = None,
+    set_: Set = None,
+    out: Root = "runs",
+    name: Name = None,
+    resume: Resume = None,
+    quiet: Quiet = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Mend one picture with an untrained network (deep image prior). No data set is needed."""
+    with quiet_stdout(json):
+        from orthogon.verbs.restore import restore as verb
+
+        run = verb(picture, how=how, mask=mask, truth=truth, factor=factor, steps=steps, patience=patience or None,
+                   lr=lr, seed=seed, device=device, recipe=recipe, options=assignments(set_ or []), out=out, name=name,
                    resume=resume, quiet=quiet)
     if json:
         emit(_document(run))

@@ -33,8 +33,9 @@ def stylize(
     weights: str = "imagenet", size: int | Sequence[int] = 256, steps: int | None = None, alpha: float = 1.0,
     beta: float = 5.0, smoothness: float = 50.0, layers: Layers | None = None, content_layers: Layers | None = None,
     start: str = "content", pooling: str = "average", optimizer: str = "lbfgs", lr: float | None = None, seed: int = 0,
-    device: str = "auto", recipe: str | Path | Recipe | None = None, out: str | Path = "runs", name: str | None = None,
-    resume: str | Path | Run | None = None, quiet: bool = False, observers: Sequence[Observer] = (),
+    device: str = "auto", recipe: str | Path | Recipe | None = None, options: Mapping[str, Any] | None = None,
+    out: str | Path = "runs", name: str | None = None, resume: str | Path | Run | None = None, quiet: bool = False,
+    observers: Sequence[Observer] = (),
 ) -> Run:
     """Paint a picture anew: what is where from `content`, colors and strokes from `style` (rows 22.01 to 22.07; Gatys
     et al. 2015, arXiv:1508.06576).
@@ -49,8 +50,8 @@ def stylize(
     layers:  of style, content_layers: of content: names, or name -> weight λ (they are made to sum to 1). Left out: the
              last map of each size (`vision.eye.default_layers`).
     start:   content, style or random: the first picture. pooling: average, or max as the network has it.
-    recipe:  of an earlier run, in place of all this. resume: a run that was stopped: it goes on bit for bit. out, name,
-             seed, device, quiet: as of `train`.
+    recipe:  of an earlier run, in place of all this; options: flat keys (`train.threads`) that beat it. resume: a run
+             that was stopped: it goes on bit for bit. out, name, seed, device, quiet: as of `train`.
 
     Returns the Run, with picture.png and report.html. Raises DataError for pictures that cannot be read or have no
     contrast, RecipeError for what does not exist (layers: it lists those that do), Diverged, Interrupted.
@@ -59,20 +60,20 @@ def stylize(
     if resume is not None:
         return carry_out(resumed(resume, VERB, out), VERB, _made, console, observers, quiet)
     if recipe is None:
-        options = {
+        told = {
             "style": str(style), "alpha": alpha, "beta": beta, "smoothness": smoothness, "start": start,
             "pooling": pooling, "sizes": _sizes(size), "style_layers": _named(layers, "layers"),
             "content_layers": _named(content_layers, "content_layers"),
         }
         if content is None or style is None:
             raise RecipeError("two pictures are needed", where=VERB, remedy="orthogon stylize CONTENT STYLE")
-        recipe = _recipe(str(content), options, model, weights, steps, optimizer, lr, seed, device)
-    asked = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
+        recipe = _recipe(str(content), told, model, weights, steps, optimizer, lr, seed, device)
+    asked = (recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)).with_values(options or {})
     _check(asked)
     return carry_out(Run.create(asked, out, name), VERB, _made, console, observers, quiet)
 
 
-def _recipe(content: str, options: Mapping[str, Any], model: str, weights: str, steps: int | None, optimizer: str,
+def _recipe(content: str, told: Mapping[str, Any], model: str, weights: str, steps: int | None, optimizer: str,
             lr: float | None, seed: int, device: str) -> Recipe:
     registry.models.entry(model)
     if optimizer not in USUAL:
@@ -80,7 +81,7 @@ def _recipe(content: str, options: Mapping[str, Any], model: str, weights: str, 
                           remedy=f"Known: {', '.join(USUAL)}.")
     usual_steps, usual_rate, schedule = USUAL[optimizer]
     recipe = Recipe().with_values({
-        "data.source": content, "task.name": VERB, "task.options": dict(options), "model.name": model,
+        "data.source": content, "task.name": VERB, "task.options": dict(told), "model.name": model,
         "model.weights": weights, "train.optimizer": optimizer, "train.lr": lr or usual_rate, "train.weight_decay": 0.0,
         "train.schedule": schedule, "train.steps": steps or usual_steps, "train.seed": seed, "train.device": device,
         "train.precision": "fp32", "train.health": False,
