@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,6 +95,14 @@ class Run:
             yield
         finally:
             file.close()
+
+    def discard_unbegun(self) -> None:
+        """Remove the folder where nothing was done in it: it holds what was written before the first step, and empty
+        folders. With anything else in it, all stays."""
+        before = {"recipe.yaml", "environment.json", "passport.json", ".lock"}
+        found = [path for path in self.path.rglob("*") if not (path.is_dir() and not path.is_symlink())]
+        if all(path.parent == self.path and path.name in before for path in found):
+            shutil.rmtree(self.path)
 
     # --- recipe and documents --------------------------------------------------------------------------------
 

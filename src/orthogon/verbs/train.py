@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orthogon.errors import RunError
+from orthogon.errors import OrthogonError, RunError
 from orthogon.train.recipe import Recipe
 from orthogon.train.run import Run
 from orthogon.verbs.compose import compose
@@ -77,7 +77,12 @@ def train(
             run.write_json("environment.json", environment())
         session = Session(run, composed, console, source=data, module=module, tune=tune, test=test,
                           observers=observers, quiet=quiet)
-        return session.work()
+        try:
+            return session.work()
+        except OrthogonError:
+            if first and resume is None:
+                run.discard_unbegun()  # a start that was refused leaves no folder behind
+            raise
 
 
 def explain(
