@@ -184,6 +184,13 @@ def test_a_number_is_no_identity() -> None:
         ready(data)
 
 
+def test_its_metrics_are_listed() -> None:
+    from orthogon.verbs.listing import METRICS
+
+    assert [(metric.name, metric.higher_is_better) for metric in ready().metrics] == [
+        (name, good == "high") for name, good, _ in METRICS["verify"]]
+
+
 def test_losses_of_other_tasks_are_refused() -> None:
     with pytest.raises(RecipeError, match="no loss"):
         Verify(TaskSettings(loss="huber"), DataSettings(), Augmentation())

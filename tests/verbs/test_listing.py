@@ -51,14 +51,17 @@ def test_metrics_are_those_of_the_tasks():
     from orthogon.tasks.metrics import classification_metrics, weighted_error
     from orthogon.tasks.multilabel_metrics import multilabel_metrics
     from orthogon.tasks.regression_metrics import regression_metrics
+    from orthogon.tasks.verification_metrics import verification_metrics
     from orthogon.vision.barlow_twins_results import barlow_twins_metrics
+    from orthogon.vision.generate_metrics import generation_metrics
     from orthogon.vision.localization_metrics import localization_metrics
     from orthogon.vision.segment_metrics import segmentation_metrics
 
     of_classes = (*classification_metrics(0), weighted_error(1 - np.eye(2)))
     real = {"classify": of_classes, "regress": regression_metrics(), "multilabel": multilabel_metrics(),
             "localize": localization_metrics(True, True, True), "segment": segmentation_metrics(()),
-            "barlow_twins": barlow_twins_metrics(labelled=True),
+            "barlow_twins": barlow_twins_metrics(labelled=True), "verify": verification_metrics(0.01),
+            "generate": generation_metrics(),
             "boltzmann": boltzmann_metrics()}
     listed = {task: [(name, good == "high") for name, good, _ in metrics] for task, metrics in METRICS.items()}
     assert listed == {

@@ -58,6 +58,14 @@ METRICS = {
         ("spread", "high", "how far samples are from each other; pictures: 1"),
         ("copied", "low", "share of samples nearer to train pictures than held-out ones are: 50 % = none is a copy"),
     ),
+    "verify": (
+        ("accuracy", "high", "share of the examples whose nearest other one is of the same identity"),
+        ("error", "low", "share whose nearest other one is of another"),
+        ("one_shot", "high", "share told right by one example of each of 20 identities, or of as many as there are"),
+        ("equal_error_rate", "low", "where as many pairs of one identity are refused as pairs of two are accepted"),
+        ("roc_auc", "high", "chance that a pair of one identity is nearer than one of two"),
+        ("true_accept_rate", "high", "share of pairs of one identity accepted at task.false_accept_rate"),
+    ),
     "barlow_twins": (
         ("nearest_accuracy", "high", "share whose nearest other of some 500 encodings has the same label; where known"),
         ("loss", "low", "the loss over all examples at once"),
