@@ -179,15 +179,18 @@ def worth(run: str, data: str, of: int, answers: Mapping[tuple[int, Way, Start],
 
     chosen: what was chosen for what was learnt.
     """
-    uses = []
-    for count, way in ((count, way) for count in sorted({count for count, _, _ in answers}) for way in WAYS):
-        learnt, plain, scratch = (answers[count, way, "learnt"], answers[count, way, "random"],
-                                  answers[count, "whole", "random"])
-        uses.append(Use(way, count, *(estimate_score(rows["score"], groups=rows.group) for rows in (learnt, plain)),
-                        compare_rows(plain, learnt).paired, compare_rows(scratch, learnt).paired,
-                        chosen.get((count, way), "")))
+    counts = sorted({count for count, *_ in answers})
+    uses = [_use(count, way, answers, chosen.get((count, way), "")) for count in counts for way in WAYS]
     first = next(iter(answers.values()))
     return Worth(run, data, first.split, len(first), of, tuple(uses), _sentence(uses, first.split, of))
+
+
+def _use(count: int, way: Way, answers: Mapping[tuple[int, Way, Start], Rows], chosen: str) -> Use:
+    learnt, random = answers[count, way, "learnt"], answers[count, way, "random"]
+    scratch = answers[count, "whole", "random"]
+    right, plain = (estimate_score(rows["score"], groups=rows.group) for rows in (learnt, random))
+    return Use(way, count, right, plain, compare_rows(random, learnt).paired, compare_rows(scratch, learnt).paired,
+               chosen)
 
 
 def _sentence(uses: Sequence[Use], part: str, of: int) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,7 +14,7 @@ SHOWN, NEIGHBORS = 8, 7
 RIGHT, WRONG, UNTOLD = "#1a7f37", "#b42318", "#333333"
 
 
-def neighbor_sheet(encodings: Tensor, pictures: Tensor, labels: Sequence[str]) -> Sheet | None:
+def neighbor_sheet(encodings: Tensor, pictures: Tensor, labels: list[str]) -> Sheet | None:
     """Eight pictures from all over, each at the left of the seven nearest others; None for fewer than two pictures.
 
     encodings: (n, D). pictures: uint8 (n, C, H, W). labels: the name of each one's class, "" where it has none.
@@ -25,7 +23,7 @@ def neighbor_sheet(encodings: Tensor, pictures: Tensor, labels: Sequence[str]) -
         return None
     around = nearest_others(encodings, min(NEIGHBORS, len(encodings) - 1))
     asked = np.linspace(0, len(encodings) - 1, min(SHOWN, len(encodings))).astype(int)
-    places = [place for row in asked for place in (row, *around[row].tolist())]
+    places = [int(place) for row in asked for place in (row, *around[row].tolist())]
     of = np.repeat(asked, around.shape[1] + 1)
     colors = [UNTOLD if place == row or not labels[place] else RIGHT if labels[place] == labels[row] else WRONG
               for place, row in zip(places, of)]
