@@ -9,7 +9,7 @@ from PIL import Image
 
 import orthogon as og
 from orthogon.draw.codes import code_map
-from orthogon.draw.mosaic import mosaic
+from orthogon.draw.mosaic import SIDE, mosaic
 from orthogon.report.sheets import FOLDER, KEPT
 from orthogon.train.snapshots import FOLDER as SNAPSHOTS
 
@@ -43,10 +43,11 @@ def test_no_picture_of_test_and_none_of_dev_that_is_kept_unseen_is_shown(run):
     pixels = next(column.pixels for column in data.columns.values() if column.kind == "image")
     own = {pixels[place[identity], 0].tobytes() for identity in dev}
     sheet = np.asarray(Image.open(run.path / FOLDER / "rebuilt.png"))
-    cell = 8 * (44 // 8) + 2
+    factor = SIDE // 8
+    cell = 8 * factor + 2
     assert sheet.shape[:2] == (2 * cell, 12 * cell)
     for k in range(12):
-        shown = sheet[1:cell - 1:5, k * cell + 1:(k + 1) * cell - 1:5]
+        shown = sheet[1:cell - 1:factor, k * cell + 1:(k + 1) * cell - 1:factor]
         assert shown.astype(np.uint8).tobytes() in own
 
 

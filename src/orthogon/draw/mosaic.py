@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE = 44
+SIDE = 56
 """Pixels that a picture is shown in, about."""
 
 

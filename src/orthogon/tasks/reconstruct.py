@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from orthogon.train.compute import Compute
 
 LOSSES = ("bernoulli", "squared")
+RATE = 2e-3
+"""Learning rate where none is given, for losses in nats."""
+
 SHOWN = 4
 """Train pictures that are rebuilt again and again as training goes on."""
 
@@ -96,6 +99,10 @@ class Reconstruct(Unlabelled):
 
     def default_model(self) -> tuple[str, dict[str, Any]]:
         return ("conv_autoencoder" if self.pictures else "autoencoder"), {}
+
+    def default_settings(self, rows: int) -> dict[str, Any]:
+        """Without decay: what is rebuilt is as bright as weights are long."""
+        return {**super().default_settings(rows), "lr": RATE, "weight_decay": 0.0}
 
     def check_output(self, output: Any) -> None:
         """The shape of the input. The size of the code is remembered for the principal components beside it, which no
