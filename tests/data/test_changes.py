@@ -71,6 +71,21 @@ def test_a_tight_box_is_that_of_the_turned_ellipse_and_the_other_one_of_the_turn
 
 
 @pytest.mark.parametrize("ways", WAYS)
+def test_a_tight_box_holds_the_points_that_lay_in_it_and_no_others(ways):
+    changes = drawn(*ways)
+    corners = torch.stack([BOXES[:, :2], BOXES[:, 2:], BOXES[:, :2] - 20, torch.full((3, 2), torch.nan)], dim=1)
+    bare, held = changes.boxes(BOXES, tight=True).boxes, changes.boxes(BOXES, tight=True, points=corners)
+    height, width = SIZE
+    there = changes.points(corners)[:, :2].clamp(min=0).minimum(torch.tensor([width, height]))
+    assert (held.boxes[:, None, :2] <= there + 1e-4).all()
+    assert (held.boxes[:, None, 2:] >= there - 1e-4).all()
+    lowest, highest = there.amin(1), there.amax(1)  # no larger than it must be
+    torch.testing.assert_close(held.boxes[:, :2], torch.minimum(bare[:, :2], lowest))
+    torch.testing.assert_close(held.boxes[:, 2:], torch.maximum(bare[:, 2:], highest))
+    assert ((held.visible > 0) & (held.visible <= 1 + 1e-6)).all()
+
+
+@pytest.mark.parametrize("ways", WAYS)
 def test_a_point_goes_where_the_blob_goes_that_is_drawn_at_it(ways):
     points = torch.tensor([[[50.0, 40.0], [64.0, 48.0]], [[80.0, 60.5], [70.0, 50.0]], [[60.5, 61.0], [52.5, 45.0]]])
     x, y = places()

@@ -193,11 +193,13 @@ class Changes:
             return found
         return torch.where(self.mirrored[:, None, None], found[:, list(mirrored)], found)
 
-    def boxes(self, boxes: Tensor, *, tight: bool = False) -> MovedBoxes:
+    def boxes(self, boxes: Tensor, *, tight: bool = False, points: Tensor | None = None) -> MovedBoxes:
         """Float (n, 4) or (n, k, 4), corners (x, y, x, y) in pixels, moved: the upright box around each outline.
 
         tight: the outline is the ellipse in the box, not its edges. The box around a turned box is larger than the
         thing in it; around an ellipse it is right for round things, and may cut off corners of others.
+        points: (n, k, 2), of the one thing in each box (n, 4): those that lie in it, it holds when moved as well. NaN
+        where there is none.
         """
         if self.maps is None:
             return MovedBoxes(boxes, (boxes.sum(-1) * 0) + 1)
@@ -206,7 +208,13 @@ class Changes:
         outline = flat.new_tensor(_ELLIPSE if tight else _SQUARE)
         places = ((lower + upper) / 2).unsqueeze(2) + ((upper - lower) / 2).unsqueeze(2) * outline
         moved = self.points(places.flatten(1, 2)).view(places.shape)
-        whole = torch.cat([moved.amin(2), moved.amax(2)], dim=2)
+        low, high = moved.amin(2), moved.amax(2)
+        if points is not None:
+            held = ((points >= lower) & (points <= upper)).all(2, keepdim=True)
+            there = self.points(points)
+            low = torch.minimum(low, there.where(held, torch.inf).amin(1, keepdim=True))
+            high = torch.maximum(high, there.where(held, -torch.inf).amax(1, keepdim=True))
+        whole = torch.cat([low, high], dim=2)
         height, width = self.size
         clipped = torch.minimum(whole.clamp(min=0), whole.new_tensor([width, height, width, height]))
         visible = _area(clipped) / _area(whole).clamp(min=1e-12)

@@ -179,7 +179,7 @@ class Localize(Supervised):
         object that is all but gone is no object, where the network can say so."""
         code, box, points = self.layout.unpack(batch.target)
         if box is not None:
-            box, visible = changes.boxes(box, tight=True)
+            box, visible = changes.boxes(box, tight=True, points=points)
             if self.layout.absent:
                 code = torch.where(visible < LEAST_VISIBLE, -1, code)
                 box = torch.where((code == -1)[:, None], torch.nan, box)
