@@ -64,8 +64,8 @@ class BarlowTwins(Unlabelled):
 
     @classmethod
     def default_augment(cls, data: Dataset) -> tuple[Way, ...]:
-        """The two that do most (Chen et al. 2020, arXiv:2002.05709, section 3). Not flip: of digits and letters it makes
-        others, and nothing says here what pictures show."""
+        """The two that do most (Chen et al. 2020, arXiv:2002.05709, section 3). Not flip, which makes other letters of
+        letters."""
         pictures = [column for column in data.inputs.values() if isinstance(column, ImageColumn)]
         return ("crop", "color") if pictures else ()
 
