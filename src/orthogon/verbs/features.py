@@ -212,7 +212,7 @@ def _first_model(setting: Setting, start: Start) -> nn.Module:
     from orthogon.nn.norm_statistics import renew_norms
     from orthogon.train.build import starting_model
 
-    model = starting_model(setting.task, setting.recipes[start], setting.rows)
+    model = starting_model(setting.task, setting.recipes[start], setting.rows).to(setting.task.inputs.device)
     if start == "random":
         some = setting.rows[np.linspace(0, len(setting.rows) - 1, min(MEASURED, len(setting.rows))).astype(int)]
         renew_norms(model, [setting.task.batch(part).inputs for part in torch.as_tensor(some).split(128)])
