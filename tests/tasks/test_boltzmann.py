@@ -378,9 +378,10 @@ def test_what_the_task_cannot_use_is_refused_by_its_key():
         task.check_output(torch.zeros(2, 1, 3, 3))
     with pytest.raises(RecipeError, match="no Boltzmann machine"):
         task.step(torch.nn.Linear(9, 9), recipe().train, Compute(CPU), Timeline(5, 5))
-    with pytest.raises(RecipeError, match="max-norm") as caught:
-        step_of(task, built(task), max_norm=3.0)
-    assert caught.value.where == "train.max_norm"
+    for key, value in (("max_norm", 3.0), ("precision", "bf16"), ("optimizer", "lbfgs")):
+        with pytest.raises(RecipeError) as caught:
+            step_of(task, built(task), **{key: value})
+        assert caught.value.where == f"train.{key}"
 
 
 # --- and then with labels ------------------------------------------------------------------------------------------

@@ -38,13 +38,11 @@ class ContrastiveDivergence(GradientStep):
 
     def __init__(self, task: Boltzmann, network: DeepBeliefNetwork, settings: TrainSettings, compute: Compute,
                  timeline: Timeline, ranks: Ranks | None = None) -> None:
-        if settings.max_norm is not None:
-            raise RecipeError("max-norm knows no Boltzmann machines", where="train.max_norm",
-                              remedy="Leave it out; train.weight_decay and train.l1 keep weights small.")
         share = -(-timeline.steps // len(network.layers))
         # Optimizers move flat parameters all at once, and here only those of one machine may move.
         settings = settings.model_copy(update={"flat": False})
         super().__init__(task, network, settings, compute, replace(timeline, steps=share), ranks)
+        _check(settings, self.asks_again)
         self.schedule = Repeated(self.schedule, share)
         self.watched, self.machines, self.share = task.reconstruction_loss, network.machines, share
         self.cd_steps, self.persistent = task.settings.cd_steps, task.settings.persistent
@@ -72,6 +70,19 @@ class ContrastiveDivergence(GradientStep):
 
     def run_model(self, rows: Tensor) -> None:
         self.plain(*self.task.batch(rows).inputs)
+
+
+def _check(settings: TrainSettings, asks_again: bool) -> None:
+    """RecipeError for what of the recipe this step cannot do."""
+    if settings.max_norm is not None:
+        raise RecipeError("max-norm knows no Boltzmann machines", where="train.max_norm",
+                          remedy="Leave it out; train.weight_decay and train.l1 keep weights small.")
+    if settings.precision == "bf16":
+        raise RecipeError("the gradient is the difference of two nearly equal means, which bf16 would round away",
+                          where="train.precision", remedy="Leave it out.")
+    if asks_again:
+        raise RecipeError("contrastive divergence has no loss that an optimizer could ask for again",
+                          where="train.optimizer", remedy="Take momentum or adam, and no backstitch.")
 
 
 class Repeated(Schedule):
