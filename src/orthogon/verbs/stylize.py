@@ -113,13 +113,12 @@ def _named(layers: Layers | None, where: str) -> dict[str, float] | None:
 
 def _check(recipe: Recipe) -> None:
     """What can be said before a folder is made."""
-    from orthogon.data.picture_files import read_header
+    from orthogon.vision.one_picture import options_of, read_picture
     from orthogon.vision.stylize import StyleOptions
 
-    options = {**recipe.task.options, "style_layers": {}, "content_layers": {}}
-    StyleOptions(**options)
-    for path in (recipe.data.source, recipe.task.options["style"]):
-        read_header(Path(str(path)))
+    options = options_of(StyleOptions, recipe.task.options)
+    read_picture(str(recipe.data.source), "the content picture")
+    read_picture(options.style, "the style picture")
 
 
 def _made(recipe: Recipe) -> Made:
