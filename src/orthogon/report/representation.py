@@ -11,6 +11,11 @@ from orthogon.report.view import View, estimate
 from orthogon.report.words import difference, interval_cell
 from orthogon.strategy.representation import WAYS
 
+LINES = {"linear probe": ("linear", "learnt"), "linear, random": ("linear", "random"),
+         "neighbors": ("neighbors", "learnt"), "neighbors, random": ("neighbors", "random"),
+         "whole network": ("whole", "learnt"), "from scratch": ("whole", "random")}
+"""Of the figure."""
+
 
 def representation(page: Page, view: View) -> None:
     """Right answers by the number of labels, from what was learnt and from random first weights; nothing where it was
@@ -29,12 +34,10 @@ def representation(page: Page, view: View) -> None:
     if len({use["labels"] for use in uses}) < 2:
         page.html(table)
         return
-    lines = {f"{WAYS[way]}{'' if start == 'learnt' else ', random weights'}": _line(uses, way, start)
-             for way in ("linear", "neighbors") for start in ("learnt", "random")}
-    lines |= {"trained from what was learnt": _line(uses, "whole", "learnt"),
-              "trained from scratch": _line(uses, "whole", "random")}
+    lines = {name: _line(uses, *of) for name, of in LINES.items()}
     svg = curves(lines, title=f"right on {found['part']} by labels", x_label="labels", y_label="right, %", log_x=True)
-    page.figure(svg, "Share that is right by the number of labels.", table)
+    page.figure(svg, "Share that is right by the number of labels, from what was learnt and from random first weights "
+                "(the whole network: from scratch).", table)
 
 
 def _line(uses: list[dict[str, Any]], way: str, start: str) -> tuple[list[float], list[float]]:
