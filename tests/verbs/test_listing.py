@@ -50,6 +50,7 @@ def test_metrics_are_those_of_the_tasks():
     from orthogon.tasks.boltzmann import boltzmann_metrics
     from orthogon.tasks.metrics import classification_metrics, weighted_error
     from orthogon.tasks.multilabel_metrics import multilabel_metrics
+    from orthogon.tasks.reconstruct_metrics import reconstruction_metrics
     from orthogon.tasks.regression_metrics import regression_metrics
     from orthogon.tasks.verification_metrics import verification_metrics
     from orthogon.vision.barlow_twins_results import barlow_twins_metrics
@@ -61,7 +62,7 @@ def test_metrics_are_those_of_the_tasks():
     real = {"classify": of_classes, "regress": regression_metrics(), "multilabel": multilabel_metrics(),
             "localize": localization_metrics(True, True, True), "segment": segmentation_metrics(()),
             "barlow_twins": barlow_twins_metrics(labelled=True), "verify": verification_metrics(0.01),
-            "generate": generation_metrics(),
+            "generate": generation_metrics(), "reconstruct": reconstruction_metrics(True, True, True, 784),
             "boltzmann": boltzmann_metrics()}
     listed = {task: [(name, good == "high") for name, good, _ in metrics] for task, metrics in METRICS.items()}
     assert listed == {

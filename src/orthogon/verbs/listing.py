@@ -50,6 +50,16 @@ METRICS = {
         ("accuracy", "high", "share with the right class, or rightly without an object; where there are classes"),
         ("error", "low", "share with a wrong one"),
     ),
+    "reconstruct": (
+        ("nats", "low", "cross-entropy of a picture's pixels, of a vae with its kl: the bound on -log likelihood"),
+        ("reconstruction", "low", "of a vae, the part that rebuilding from one draw of the code costs"),
+        ("kl", "low", "of a vae, how far its codes are from a normal distribution, in nats a picture"),
+        ("bits_per_value", "low", "nats over the number of values, in bits"),
+        ("squared_error", "low", "mean over the values; what judges tables, and pictures under task.loss=squared"),
+        ("psnr_gain", "high", "psnr over that of what the network is given, in dB; where that is corrupted"),
+        ("psnr", "high", "peak signal-to-noise ratio, the mean over pictures, in dB"),
+        ("rounded_accuracy", "high", "share of the pixels on the right side of 1/2"),
+    ),
     "generate": (
         ("energy_distance", "low", "between samples and pictures by 64 random features, in mean distances of pictures"),
         ("told_apart", "low", "share whose nearest neighbor is of its own kind: 50 % = nothing tells them apart"),
