@@ -109,7 +109,8 @@ print(og.evaluate(machine))
 sheet(machine, "filters-1")
 
 # %% [markdown]
-# Boltzmann machines can be stacked, each learning from the one below: a deep belief network, `--model dbn`.
+# Units that stayed gray have learnt nothing yet. Boltzmann machines can be stacked, each learning from the one below: a
+# deep belief network, `--model dbn`.
 #
 # <a id="twins"></a><!-- rows: 21.13 21.14 -->
 # ## The same, seen twice
@@ -133,6 +134,9 @@ sheet(twins, "neighbors")
 # %% [markdown]
 # <a id="worth"></a><!-- rows: 23.01 -->
 # ## What is it worth?
+#
+# The rows above are pictures of dev, each with the others whose encodings are nearest; green where the label agrees,
+# which no training saw.
 #
 # *Terminal:* `orthogon features twins --labels 20,100`
 #

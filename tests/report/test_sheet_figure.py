@@ -39,6 +39,6 @@ def test_a_kept_picture_is_found_by_name(tmp_path):
     Image.fromarray(picture).save(run.path / FOLDER / "samples.png")
     run.write_json(KEPT, [{"name": "samples", "title": "Samples", "line": "Drawn."}])
     assert (pixels_in(sheet(run, "samples")) == picture).all()
-    assert "<title>Samples</title>" in sheet(run, "samples")
+    assert f"<title>Samples: {run.name}</title>" in sheet(run, "samples")
     with pytest.raises(RunError, match=r"no picture 'sample'\n.*Did you mean 'samples'"):
         sheet(run, "sample")

@@ -44,14 +44,17 @@ def store_sheets(run: Run, task: Task, model: nn.Module, compute: Compute, rows:
 
 
 def sheet(run: Run, name: str) -> Svg:
-    """One of the pictures that a run keeps, as a figure that a notebook shows. RunError names those that there are."""
+    """One of the pictures that a run keeps, as a figure that a notebook shows, its title followed by the run's name.
+
+    RunError names those that there are.
+    """
     from PIL import Image
 
     kept = {each["name"]: each["title"] for each in run.read_json(KEPT) or []}
     if name not in kept:
         raise RunError(f"the run keeps no picture {name!r}", where=str(run.path), remedy=nearest(name, list(kept)))
     with Image.open(run.path / FOLDER / f"{name}.png") as picture:
-        return figure(np.asarray(picture), kept[name])
+        return figure(np.asarray(picture), f"{kept[name]}: {run.name}")
 
 
 def sheets(page: Page, view: View) -> None:
