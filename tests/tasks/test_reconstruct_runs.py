@@ -130,3 +130,10 @@ def test_a_latent_of_size_zero_is_refused_before_training(tmp_path):
         og.train(digits(), task="reconstruct", model="vae", options={**QUICK, "model.options": {"code": 0}},
                  out=tmp_path, quiet=True)
     assert "code" in caught.value.where
+
+
+def test_checks_before_training_know_outputs_that_are_pictures():
+    found = og.preflight(digits(), task="reconstruct", model="vae", options={"model.options": {"hidden": [16]}})
+    assert found.passed
+    assert found.outcomes["initial loss"].status == "pass"
+    assert found.outcomes["one batch"].evidence == "the loss of reconstruct does not come to zero where all is learnt"
