@@ -69,7 +69,7 @@ def test_the_signs_of_metrics_of_which_less_is_better_are_the_same():
     variance = found.gap("variance")
     assert variance.estimate is not None
     assert variance.estimate.value == pytest.approx(1.0, abs=0.1)
-    assert (variance.state, found.act, found.metric, found.unit) == ("present", "variance", "rmse", "")
+    assert (variance.state, found.act, found.metric, found.unit) == ("present", "variance", "RMSE", "")
     assert found.tolerance == pytest.approx(0.1 * 2.0, rel=0.1)
     assert "points" not in found.sentence
 
@@ -80,7 +80,7 @@ def test_the_gaps_of_a_score_are_those_of_what_it_lacks_to_one():
     assert variance.estimate is not None
     assert variance.estimate.value == pytest.approx(0.19, abs=0.002)
     assert variance.estimate.low < 0.19 < variance.estimate.high
-    assert (found.act, found.metric) == ("variance", "1 - macro_f1")
+    assert (found.act, found.metric) == ("variance", "1 - macro F1")
 
 
 def test_mismatch_is_less_by_what_dev_is_harder_for_people_too():

@@ -51,7 +51,7 @@ def test_tolerance_is_in_points(shifted):
 
 def test_a_level_may_speak_of_another_metric_of_the_task(shifted):
     found = og.diagnose(shifted, goal="macro_f1=0.9")
-    assert found.metric == "1 - macro_f1"
+    assert found.metric == "1 - macro F1"
     goal = found.rung("goal")
     assert goal is not None
     assert goal.estimate.value == pytest.approx(0.1)

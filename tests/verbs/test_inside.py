@@ -16,10 +16,15 @@ from typer.testing import CliRunner
 
 import orthogon as og
 from orthogon.cli.main import app
+from orthogon.data.encoders import ImageEncoder
 from orthogon.errors import RecipeError, RunError
 from orthogon.strategy.eyeball import draw_eyeball
+from orthogon.train.recipe import DataSettings, TaskSettings
 from orthogon.train.run import Run
+from orthogon.train.task import Task
 from orthogon.verbs import inside as verb
+from orthogon.vision.generate import Generate
+from orthogon.vision.segment import Segment
 
 QUICK = {"train.preflight": False, "train.health": False, "train.steps": 8, "split.train": 0.4, "split.dev": 0.6,
          "split.test": 0.0}
@@ -183,8 +188,19 @@ def test_what_a_module_does_not_bear_never_ends_a_training(run: Run, monkeypatch
 def test_what_is_no_classifier_of_pictures_is_refused(tmp_path: Path) -> None:
     table = {"x": np.arange(40.0), "y": np.arange(40.0) * 2}
     run = og.train(table, target="y", out=tmp_path, quiet=True, options={"train.steps": 3, "train.preflight": False})
-    with pytest.raises(RunError, match="only classifiers of pictures are looked into; this is regress of number"):
+    told = "only classifiers of pictures are looked into; this is regress of number"
+    with pytest.raises(RunError, match=told) as found:
         og.inside(run)
+    assert "orthogon mistakes" in found.value.remedy
+
+
+@pytest.mark.parametrize(("sort", "helps"), [(Segment, "truth and prediction drawn in"), (Generate, "--weights RUN")])
+def test_what_helps_instead_is_told_of_other_tasks_with_pictures(sort: type[Task], helps: str) -> None:
+    task = sort(TaskSettings(), DataSettings())
+    task.inputs.encoders = [ImageEncoder("picture", (8, 8), 1, "crop", [0.0], [255.0])]
+    with pytest.raises(RunError, match=f"this is {task.name} of image") as found:
+        verb._classifier(task)
+    assert helps in found.value.remedy
 
 
 @pytest.mark.parametrize(("options", "said"), [

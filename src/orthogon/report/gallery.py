@@ -145,6 +145,8 @@ def _said(rows: Rows, row: int) -> tuple[str, str, str]:
         return rows.classes[int(target[row])], rows.classes[int(prediction[row])], told
     if rows.classes:
         return _labels(rows, target[row]), _labels(rows, prediction[row]), loss
+    if rows.get("shares") is not None:  # of the pixels of a picture
+        return f"{100 * target[row]:.0f} %", f"{100 * prediction[row]:.0f} %", ""
     off = np.atleast_1d(prediction[row] - target[row])
     told = ", ".join(f"{x:+.4g}" for x in off[:4])
     return _numbers(target[row]), _numbers(prediction[row]), f"off by {told}"

@@ -10,7 +10,8 @@ from orthogon.draw.page import Page
 from orthogon.draw.tables import Raw, html_table
 from orthogon.report import progress
 from orthogon.report.view import View, estimate
-from orthogon.report.words import difference, first_upper, interval_cell, p_value, title_of
+from orthogon.report.words import difference, first_upper, interval_cell, p_value
+from orthogon.train.titles import title_of
 
 VERDICTS = {"better": "network better", "worse": "baseline better", "tied": "open"}
 

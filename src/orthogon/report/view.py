@@ -8,10 +8,10 @@ from typing import Any
 from orthogon.errors import RunError
 from orthogon.report import facts
 from orthogon.report.examples import SHOWN
-from orthogon.report.words import title_of
 from orthogon.stats.estimate import Estimate
 from orthogon.train.rows import Rows
 from orthogon.train.run import Run
+from orthogon.train.titles import title_of
 
 SPLITS = ("train", "train-dev", "dev", "test")
 NETWORK = "network"
@@ -111,9 +111,12 @@ class View:
 
     @cached_property
     def residuals(self) -> list[facts.Residuals]:
-        """Of each predicted number on `main`; empty for classes, and where predictions answer no target."""
+        """Of each predicted number on `main`; empty for classes, where predictions answer no target, and for
+        what lies on a picture, of which overlap tells more."""
         rows = self.main_rows
-        return [] if rows is None or rows.classes or not rows.answers else facts.residuals(rows)
+        if rows is None or rows.classes or not rows.answers or rows.get("iou") is not None:
+            return []
+        return facts.residuals(rows)
 
     def rows(self, name: str) -> Rows | None:
         """The rows of an evaluation; None where it was not made."""

@@ -10,8 +10,6 @@ from typing import Any
 from orthogon.draw.tables import NOTHING, Raw, format_number
 from orthogon.stats.estimate import Estimate
 
-TITLES = {"f1": "F1", "roc": "ROC", "auc": "AUC", "rmse": "RMSE", "mae": "MAE", "mse": "MSE", "r2": "R²",
-          "iou": "IoU", "dice": "Dice", "brier": "Brier score", "cross_entropy": "cross-entropy"}
 MOST_DIGITS = 4
 
 
@@ -102,10 +100,3 @@ def sentence(document: Any, key: str = "sentence") -> str:
 def first_upper(text: str) -> str:
     """The text with its first letter large; the others stay as they are."""
     return text[:1].upper() + text[1:]
-
-
-def title_of(metric: str) -> str:
-    """A metric's name as it is read: "macro_f1" -> "macro F1"."""
-    if metric in TITLES:
-        return TITLES[metric]
-    return " ".join(TITLES.get(word, word) for word in metric.split("_"))

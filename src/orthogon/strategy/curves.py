@@ -22,6 +22,7 @@ from orthogon.strategy.trend import (
     turning_point,
 )
 from orthogon.train.run import Run
+from orthogon.train.titles import title_of
 
 Finding = Literal[
     "falling", "level", "unclear", "rising", "flat", "overfitting", "confident mistakes", "apart", "close and high",
@@ -165,7 +166,7 @@ def _overfitting(turn: Turn, x: Floats, train: Floats) -> Reading:
 
 def _of_score(name: str, x: Floats, y: Floats, higher_is_better: bool, loss_turn: Turn | None, ended: bool) -> Reading:
     """The dev score: where it turns down overfitting is strong (row 13.11); not fooled where the loss alone rises."""
-    shown, sign = f"dev {name}", -1.0 if higher_is_better else 1.0
+    shown, sign = f"dev {title_of(name)}", -1.0 if higher_is_better else 1.0
     turn = turning_point(x, sign * y) if len(y) >= FEWEST else None
     if turn is not None:
         return Reading(shown, "overfitting", f"{_capital(shown)} was best at epoch {turn.x:.0f} "

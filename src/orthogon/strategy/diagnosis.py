@@ -16,6 +16,7 @@ from orthogon.strategy.reference import Reference
 from orthogon.strategy.work_list import Work
 from orthogon.train.rows import Rows
 from orthogon.train.task import Metric
+from orthogon.train.titles import title_of
 
 PARTS = ("train", "train-dev", "dev", "test")
 NEAR = 0.90
@@ -36,7 +37,7 @@ class Rung(NamedTuple):
 class Diagnosis:
     """The verdict on a run.
 
-    metric:    what the errors are of ("error", "rmse", "1 - macro_f1"). unit: "rate" for shares.
+    metric:    what the errors are of ("error", "rmse", "1 - macro F1"). unit: "rate" for shares.
     tolerance: a gap within it does not matter.
     rungs:     the ladder, from people to test. gaps: the four gaps, in the order of the ladder.
     outcome:   "act" (on `act`); "several" are present, and which is largest is open; "nothing big"; "not enough
@@ -123,7 +124,8 @@ def diagnose(
               if (rows := parts.get(part)) is not None and len(rows)}
     if whole_train and "train" in levels:
         levels["train"] = Level.taken_as_exact(levels["train"].estimate)
-    title = "error" if metric.name == "accuracy" else f"1 - {metric.name}" if metric.higher_is_better else metric.name
+    title = title_of(metric.name)
+    title = "error" if metric.name == "accuracy" else f"1 - {title}" if metric.higher_is_better else title
     found = judge(
         levels, reference=reference, target_reference=target_reference, tolerance=tolerance,
         like_train=same_sources(parts, "train", "dev") if like_train is None else like_train,

@@ -143,8 +143,19 @@ def _is_of_pictures(task: Task) -> bool:
 def _classifier(task: Task) -> Classify:
     if not isinstance(task, Classify) or not _is_of_pictures(task):
         raise RunError(f"only classifiers of pictures are looked into; this is {task.name} of "
-                       f"{', '.join(task.spec.kinds)}", where="inside", remedy="Train on pictures with labels.")
+                       f"{', '.join(task.spec.kinds)}", where="inside", remedy=_instead(task))
     return task
+
+
+def _instead(task: Task) -> str:
+    """What shows more of a network that is not looked into."""
+    if "image" not in task.spec.kinds:
+        return "orthogon mistakes RUN shows what the errors have in common."
+    if task.needs_target:
+        return ("Pictures with truth and prediction drawn in are in its report (orthogon report RUN), and those that "
+                "went worst on a page to go through: orthogon mistakes RUN.")
+    return ("What it has learnt to make or to tell apart is drawn in its report: orthogon report RUN. An encoder can "
+            "be looked into once it classifies: orthogon train DATA --task classify --weights RUN.")
 
 
 class _Material(NamedTuple):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orthogon.strategy.diagnosis import Diagnosis
+from orthogon.train.titles import title_of
 
 
 def verdict(diagnosis: Diagnosis, comparisons: Sequence[Mapping[str, Any]]) -> str:
@@ -25,7 +26,7 @@ def _against(comparisons: Sequence[Mapping[str, Any]], noun: str) -> str:
     if hardest["verdict"] == "better":
         return ""
     name, scale = hardest["baseline"], 100.0 if hardest["unit"] == "rate" else 1.0
-    unit = "points" if hardest["unit"] == "rate" else hardest["unit"] or f"in {hardest['metric']}"
+    unit = "points" if hardest["unit"] == "rate" else hardest["unit"] or f"in {title_of(hardest['metric'])}"
     on = f"on {hardest['n']:,} {noun} of {hardest['split']}"
     if hardest["verdict"] == "worse":
         size, low, high = (abs(scale * hardest[key]) for key in ("difference", "low", "high"))

@@ -1,0 +1,49 @@
+"""What people read of metrics and of what lies on pictures: names in words, shares in percent, no false residuals."""
+
+import numpy as np
+import pytest
+
+from orthogon.report.gallery import said
+from orthogon.report.view import View
+from orthogon.strategy.curves import read_curves
+from orthogon.strategy.diagnosis import diagnose
+from orthogon.tasks.metrics import mean_metric
+from orthogon.train.rows import Rows
+from orthogon.train.run import Run
+from orthogon.train.titles import title_of
+
+
+def rows_of(**values) -> Rows:
+    n = 40
+    found = {"target": np.full(n, 0.25), "prediction": np.full(n, 0.5), "loss": np.ones(n), "score": np.full(n, 0.5)}
+    return Rows("dev", np.arange(n).astype(str), found | {name: np.full((n, *np.shape(v)), v)
+                                                          for name, v in values.items()})
+
+
+@pytest.mark.parametrize(("name", "title"), [
+    ("mean_iou", "mean IoU"), ("macro_f1", "macro F1"), ("r2", "R²"), ("energy_distance", "energy distance")])
+def test_metrics_have_titles(name, title):
+    assert title_of(name) == title
+
+
+def test_sentences_say_the_title_of_the_metric():
+    lines = [{"event": "epoch", "epoch": k, "step": k, "train_loss": 1 / k, "dev": {"mean_iou": 0.5, "loss": 1 / k}}
+             for k in range(1, 30)]
+    sentences = " ".join(each.sentence for each in read_curves(lines))
+    assert "ev mean IoU" in sentences
+    assert "mean_iou" not in sentences
+    metric = mean_metric("mean_iou", lambda rows: rows["score"], "rate")
+    assert diagnose({"dev": rows_of()}, metric).metric == "1 - mean IoU"
+
+
+def test_shares_of_pixels_are_told_in_percent():
+    assert said(rows_of(shares=np.array([0.5, 0.5]), iou=0.62), 0) == ("25 %", "50 %", "IoU 0.62")
+    assert said(rows_of(), 0) == ("0.25", "0.5", "off by +0.25")
+
+
+def test_what_lies_on_a_picture_has_no_residuals(tmp_path, monkeypatch):
+    view = View(Run(tmp_path))
+    for rows, has in ((rows_of(iou=0.6), False), (rows_of(), True)):
+        monkeypatch.setattr(View, "main_rows", property(lambda _, rows=rows: rows))
+        view.__dict__.pop("residuals", None)
+        assert bool(view.residuals) == has
