@@ -21,8 +21,8 @@ Distances = Callable[[Tensor, Tensor], Tensor]
 SAME, DIFFERENT = 4, 28
 """Of each example: how many others of its identity, and how many of other identities, it is held against."""
 
-AT_ONCE = 1 << 24
-"""Numbers that are held for distances."""
+AT_ONCE, LEAST = 1 << 24, 64
+"""Numbers that are held for distances (of learnt ones, one for each number of an encoding); examples at least."""
 
 
 def euclidean(first: Tensor, second: Tensor) -> Tensor:
@@ -78,8 +78,7 @@ def sample_partners(identities: NDArray) -> NDArray[np.int64]:
 
 def _measured(encodings: Tensor, partners: Tensor, distances: Distances) -> tuple[NDArray, NDArray]:
     """(n,): the place of the nearest other example, the first of several; (n, 32): the distances of the partners."""
-    step = max(1, AT_ONCE // (len(encodings) * encodings.shape[1]) if distances is not euclidean
-               else AT_ONCE // len(encodings))
+    step = max(LEAST, AT_ONCE // encodings.numel())
     nearest, found = [], []
     for start in range(0, len(encodings), step):
         table = distances(encodings[start : start + step], encodings)

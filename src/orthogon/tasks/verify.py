@@ -112,7 +112,7 @@ class Verify(Supervised):
 
     @classmethod
     def default_augment(cls, data: Dataset) -> tuple[Way, ...]:
-        """Pictures are shifted, turned, scaled, sheared and warped a little: what was best on Omniglot."""
+        """Pictures are shifted, turned, scaled, sheared and warped: few identities are learnt from."""
         pictures = any(isinstance(column, ImageColumn) for column in data.inputs.values())
         return ("shift", "rotate", "scale", "shear", "warp") if pictures else ()
 
