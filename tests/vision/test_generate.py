@@ -339,10 +339,10 @@ def test_a_run_from_data_to_report(tmp_path):
 
 def test_the_recipe_prefers_what_suits_two_players(task, digits):
     settings = task.default_settings(1000)
-    assert (settings["optimizer"], settings["momentum"], settings["schedule"]) == ("adam", 0.5, "constant")
+    assert (settings["optimizer"], settings["momentum"], settings["schedule"]) == ("adam", 0.5, "linear")
     assert task.default_model() == ("gan", {})
     assert task.spec.outputs == 1
-    assert task.penalty == 0.02
+    assert task.penalty == 0.001
     assert fitted(digits, np.arange(50), gradient_penalty=0.5).penalty == 0.5
     pixels = pictures_of(task, np.arange(600))
     assert task.variance == pytest.approx(float(pixels.var(0, correction=0).sum()), rel=1e-5)

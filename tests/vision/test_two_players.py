@@ -70,7 +70,7 @@ def test_one_picture_is_made_the_same_alone_and_among_others():
     noise = torch.randn(6, 7)
     torch.testing.assert_close(network.generator(noise)[2:3], network.generator(noise[2:3]))
     torch.testing.assert_close(network(PIXELS)[2:3], network(PIXELS[2:3]))
-    assert not list(network.buffers())
+    assert not list(network.discriminator.buffers())
 
 
 def test_pictures_too_large_or_too_small_are_refused_with_what_helps():

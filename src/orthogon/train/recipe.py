@@ -190,7 +190,7 @@ class TaskSettings(Section):
                                      "{recall: '>=0.9', milliseconds: '<=5', parameters: '<=1e6', megabytes: '<=2'}",
                                      problem="real world")
     gradient_penalty: float | None = knob(
-        None, "of generate: γ of the penalty on the discriminator's squared slope; 0 = none; left out: 0.02", low=0,
+        None, "of generate: γ of the penalty on the discriminator's squared slope; 0 = none; left out: 0.001", low=0,
         high=1000, scale="log", problem="train fit")
     cd_steps: int = knob(1, "of boltzmann: Gibbs steps after which what the machine makes is compared with the data",
                          low=1, high=10_000, scale="log", problem="train fit")

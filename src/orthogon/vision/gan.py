@@ -1,9 +1,8 @@
 """A generator and a discriminator as one network (row 23.11): Goodfellow et al. 2014, arXiv:1406.2661.
 
 Convolutional as in Radford et al. 2016 (DCGAN, arXiv:1511.06434): transposed convolutions double the side, strided ones
-halve it. Unlike theirs no layer knows the batch: the generator has layer norms in place of batch norms, so that an
-average of its weights needs no statistics of its own, and the discriminator has no norms, so that its slope can be
-penalized (`two_players`).
+halve it. The generator has batch norms as theirs; with layer norms it came half as far in the same steps on
+Fashion-MNIST. The discriminator has none, so that its slope at one picture is that picture's own (`two_players`).
 """
 
 from __future__ import annotations
@@ -36,12 +35,12 @@ class Generator(nn.Module):
         most = width * 2 ** (doublings - 1)
         self.coarse = (most, -(-high // 2**doublings), -(-wide // 2**doublings))
         self.start = nn.Linear(latent, math.prod(self.coarse), bias=False)
-        self.first_norm = nn.GroupNorm(1, most)
+        self.first_norm = nn.BatchNorm2d(most)
         self.mix = nn.Conv2d(most, most, 3, padding=1, bias=False)
         self.norms, self.ups = nn.ModuleList(), nn.ModuleList()
         for k in range(doublings):
             before = most // 2**k
-            self.norms.append(nn.GroupNorm(1, before))
+            self.norms.append(nn.BatchNorm2d(before))
             after = before // 2 if k < doublings - 1 else channels
             self.ups.append(nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=k == doublings - 1))
         initialize(self.start, followed_by="relu")

@@ -36,7 +36,7 @@ nearest neighbors mean the same in every part that has as many."""
 REMEMBERED = 10_000
 """Train pictures among which the nearest one is looked for."""
 
-PENALTY = 0.02
+PENALTY = 0.001
 """γ of the penalty on the discriminator's slope where the recipe leaves it open."""
 
 
@@ -110,8 +110,8 @@ class Generate(Unlabelled):
         """Adam without much memory (β₁ = ½; Radford et al. 2016), and an average of the weights, which evens out how
         the players circle. About 1,000 steps of small data, more of much."""
         batch = min(64, rows)
-        return {"optimizer": "adam", "momentum": 0.5, "beta2": 0.99, "lr": 2e-3, "weight_decay": 0.0,
-                "schedule": "constant", "batch_size": batch, "epochs": max(4, min(100, 64_000 // rows)), "ema": 0.998}
+        return {"optimizer": "adam", "momentum": 0.5, "beta2": 0.99, "lr": 1e-3, "weight_decay": 0.0,
+                "schedule": "linear", "batch_size": batch, "epochs": max(4, min(100, 64_000 // rows)), "ema": 0.998}
 
     # --- in the loop -----------------------------------------------------------------------------------------
 
