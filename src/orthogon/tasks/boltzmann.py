@@ -167,7 +167,8 @@ class Boltzmann(Unlabelled):
         return all_sheets(self._network(model), self.batch(shown).inputs[0], self._scale == "unit")
 
     def snapshot(self, model: nn.Module) -> np.ndarray | None:
-        return filters(self._network(model))[0] if self.inputs.kinds == ("image",) else None
+        """The filters of the first 16 units of the lowest machine."""
+        return filters(self._network(model), most=16, columns=4)[0] if self.inputs.kinds == ("image",) else None
 
 
 def free_energy_gap(held_out: Rows, train: Rows) -> Estimate:

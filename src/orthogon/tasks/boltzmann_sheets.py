@@ -44,14 +44,14 @@ def all_sheets(network: DeepBeliefNetwork, pictures: Tensor, unit: bool) -> list
     return sheets
 
 
-def filters(network: DeepBeliefNetwork) -> list[np.ndarray]:
-    """Of each layer a picture of the weights of its first 64 units, seen through the layers below: white excites, black
-    inhibits, mid-grey is zero; one scale for all of a layer."""
+def filters(network: DeepBeliefNetwork, most: int = MOST_FILTERS, columns: int = 16) -> list[np.ndarray]:
+    """Of each layer a picture of the weights of its first units, seen through the layers below: white excites, black
+    inhibits, mid-grey is zero; one scale for all that are shown of a layer."""
     shape, drawn = _shape(network), []
     for weights in _weights(network):
-        largest = weights[:, :MOST_FILTERS].abs().quantile(0.999).clamp(min=1e-12)
-        tiles = weights[:, :MOST_FILTERS].T / largest / 2 + 0.5
-        drawn.append(mosaic(tiles.reshape(-1, *shape).cpu().numpy(), columns=16, side=SIDE))
+        largest = weights[:, :most].abs().quantile(0.999).clamp(min=1e-12)
+        tiles = weights[:, :most].T / largest / 2 + 0.5
+        drawn.append(mosaic(tiles.reshape(-1, *shape).cpu().numpy(), columns, side=SIDE))
     return drawn
 
 
