@@ -218,7 +218,8 @@ class Trainer:
         saved = self.checkpoints.steps() if self.checkpoints else []
         kept = f"The last good checkpoint is at step {saved[-1]:,}." if saved else "There is no checkpoint before it."
         raise Diverged(
-            f"the loss became {loss} at step {step:,} (rate {self.step.rate():.3g}); the batch held {shown}",
+            f"the loss became {loss} at step {step:,} (rate {self.step.rate():.3g})"
+            + (f"; the batch held {shown}" if ids else ""),
             where=str(self.run.path) if self.run else "",
             remedy=f"{kept} Likely causes, in order: a learning rate that is too high (try a third), no gradient "
             "clipping (train.clip_norm=1), extreme values in these examples (orthogon check), a loss of log 0.",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orthogon.data.ledger import Ledger
-from orthogon.errors import DataError
+from orthogon.errors import DataError, RunError
 from orthogon.train.run import Run
 
 if TYPE_CHECKING:
@@ -100,6 +100,9 @@ def evaluate(
     started = time.monotonic()
     found = Run.open(run, root)
     result = found.result
+    if result.get("figures"):
+        raise RunError(f"{result['task']} makes one picture, so there are no examples to score", where=str(found.path),
+                       remedy=f"Its figures are in the report: orthogon report {found.path}")
     if data is None:
         if test and "test" not in result["splits"]:
             result = _look_again(found, result)
