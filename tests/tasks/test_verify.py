@@ -242,6 +242,18 @@ def test_the_learnt_comparison_is_shipped_with_its_threshold(tmp_path: Path, los
     assert np.isfinite(loaded.task.threshold)
 
 
+def test_the_encoder_of_a_siamese_run_starts_a_classifier(tmp_path: Path) -> None:
+    data, options = blobs(6, 6), {**FAST, "model.options": {"width": 4}}
+    run = og.train(data, task="verify", model="convnet", epochs=1, out=tmp_path, quiet=True,
+                   options={**options, "task.loss": "siamese"})
+    learnt = og.load(run.path).model.state_dict()
+    started = og.train(data, task="classify", model="convnet", weights=str(run.path), epochs=1, out=tmp_path,
+                       quiet=True, options={**options, "train.transfer": "features"})
+    found = og.load(started.path).model.state_dict()
+    assert set(learnt) - set(found) == {"pair_head.weight", "pair_head.bias"}
+    assert all(torch.equal(found[name], learnt[name]) for name in found if not name.startswith("output."))
+
+
 def test_identities_with_one_picture_are_said_and_left_out(tmp_path: Path) -> None:
     data = blobs(12, 6)
     who = [f"id{k // 6}" if k > 1 else f"lone{k}" for k in range(72)]

@@ -34,7 +34,7 @@ def classes(page: Page, view: View) -> None:
     headers = ["class" if single else "label", "n", "predicted", "precision", "recall", "F1"]
     table = [[one.name, one.n, one.predicted, interval_cell(one.precision), interval_cell(one.recall),
               interval_cell(one.f1)] for one in shown]
-    left_out = len(rows.classes) - len(shown)
+    left_out = len(facts.occurring(rows)) - len(shown)
     caption = "Per class, the lowest F1 first" if len(shown) > 12 else "Per class" if single else "Per label"
     if left_out:
         caption += f"; {left_out} more with a higher F1 are not shown"

@@ -42,18 +42,22 @@ def is_multilabel(rows: Rows) -> bool:
 
 
 def per_class(rows: Rows) -> list[ClassFigures]:
-    """Figures of each class, in the order of the classes; of more than 60 only the 60 with the lowest F1, worst first.
+    """Figures of each class that occurs, in the order of the classes; of more than 60 the 60 with the lowest F1 alone,
+    worst first.
 
     Precision and recall by Wilson (over groups where there are), F1 by bootstrap. Unknown labels are left out.
     """
-    truth, said = _indicators(rows)
-    if truth.shape[1] <= MOST_CLASSES:
-        wanted = range(truth.shape[1])
-    else:
+    (truth, said), wanted = _indicators(rows), occurring(rows)
+    if len(wanted) > MOST_CLASSES:
         hit, spoken = np.sum((truth == 1) & (said == 1), axis=0), np.nansum(truth, axis=0) + said.sum(axis=0)
-        f1 = np.where(spoken > 0, 2 * hit / np.maximum(spoken, 1), np.inf)
-        wanted = np.argsort(f1, kind="stable")[:MOST_CLASSES].tolist()
-    return [_figures(rows.classes[k], truth[:, k], said[:, k], rows.group) for k in wanted]
+        wanted = wanted[np.argsort((hit / np.maximum(spoken, 1))[wanted], kind="stable")[:MOST_CLASSES]]
+    return [_figures(rows.classes[k], truth[:, k], said[:, k], rows.group) for k in wanted.tolist()]
+
+
+def occurring(rows: Rows) -> np.ndarray:
+    """The codes of the classes or labels that any of the rows has, or is said to have."""
+    truth, said = _indicators(rows)
+    return np.flatnonzero((truth == 1).any(axis=0) | (said == 1).any(axis=0))
 
 
 def _indicators(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
