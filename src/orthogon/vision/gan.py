@@ -1,8 +1,8 @@
 """A generator and a discriminator as one network (row 23.11): Goodfellow et al. 2014, arXiv:1406.2661.
 
 Convolutional as in Radford et al. 2016 (DCGAN, arXiv:1511.06434): transposed convolutions double the side, strided ones
-halve it. The generator has batch norms as theirs; with layer norms it came half as far in the same steps on
-Fashion-MNIST. The discriminator has none, so that its slope at one picture is that picture's own (`two_players`).
+halve it. The generator has batch norms as theirs. The discriminator has none, so that its slope at one picture is that
+picture's own (`two_players`).
 """
 
 from __future__ import annotations

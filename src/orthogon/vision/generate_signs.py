@@ -10,7 +10,8 @@ from orthogon.train.task import Sign
 from orthogon.vision.generate_metrics import generation_metrics
 
 COLLAPSED_COVERAGE, COLLAPSED_SPREAD = 0.2, 0.5
-"""Of pictures and of distances between them, under which samples are of few kinds. Small GANs here: 0.6 and 0.9."""
+"""Of pictures and of distances between them, under which samples are of few kinds. Thresholds of judgement: a small
+GAN after a minute on Fashion-MNIST covered 0.42."""
 
 SATURATED = 0.98
 """Share of pictures and samples told right in the later half of the records from which the generator hardly learns."""
