@@ -112,6 +112,9 @@ for name in ("equal_error_rate", "true_accept_rate"):
 sheet(run, "same-but-far")
 
 # %% [markdown]
+# When this page was written all of them had one picture in common: somebody drew but a part of the character. That is
+# no fault of a network, and no threshold mends it. It is worth a look before anything is trained longer.
+#
 # <a id="one-shot"></a><!-- rows: 21.03 -->
 # ## Against people
 #
