@@ -310,7 +310,7 @@ def test_names_are_completed(tmp_path, monkeypatch):
     (tmp_path / "runs/first").mkdir(parents=True)
     (tmp_path / "runs/first/recipe.yaml").write_text("{}")
     assert [name for name, _ in complete.models("le")] == ["lenet5"]
-    assert [name for name, _ in complete.tasks("re")] == ["regress"]
+    assert [name for name, _ in complete.tasks("reg")] == ["regress"]
     assert [name for name, _ in complete.data("digits")] == ["digits", "digits-tilted", "digits-mine.csv"]
     assert [name for name, _ in complete.data("runs/f")] == ["runs/first/"]
     assert [name for name, _ in complete.runs("")] == ["last", "last~1", "first"]
