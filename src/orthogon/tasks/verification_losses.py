@@ -19,7 +19,7 @@ def losses(name: str, own: Floats, other: Floats, margin: float, mining: str, sq
     own, other = own.astype(float), other.astype(float)
     with np.errstate(invalid="ignore"):  # NaN stays NaN
         if name == "prototypes":
-            against = logsumexp(np.where(np.isnan(other), -np.inf, -(other**2)), axis=1, keepdims=True)
+            against = np.asarray(logsumexp(np.where(np.isnan(other), -np.inf, -(other**2)), axis=1, keepdims=True))
             found = _mean(np.logaddexp(-(own**2), against) + own**2)
         elif name == "triplet":
             found = _triplets(own**2 if squared else own, other**2 if squared else other, margin, mining)

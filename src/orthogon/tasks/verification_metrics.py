@@ -94,7 +94,7 @@ def equal_error_rate(curve: Curve) -> Floats:
 
 def area(curve: Curve) -> Floats:
     """Under the ROC curve: the chance that a pair of one identity is nearer than one of two; ties count half."""
-    return np.trapezoid(_from_nothing(curve.true_accept), _from_nothing(curve.false_accept), axis=-1)
+    return np.asarray(np.trapezoid(_from_nothing(curve.true_accept), _from_nothing(curve.false_accept), axis=-1))
 
 
 def true_accept_at(curve: Curve, false_accept_rate: float) -> Floats:
