@@ -143,8 +143,8 @@ class TaskSettings(Section):
     loss: Literal["cross_entropy", "squared_hinge", "squared", "absolute", "huber", "robust", "log_likelihood",
                   "giou", "bernoulli", "prototypes", "triplet", "contrastive", "siamese", "chi_square"] | None = knob(
         None, "of classify: cross_entropy (left out) or squared_hinge; of regress: squared (left out), absolute, huber "
-        "or robust; of localize: giou (left out), log_likelihood, squared or huber; of reconstruct: bernoulli (left out) "
-        "or squared; of verify: triplet (left out), prototypes, contrastive, siamese or chi_square",
+        "or robust; of localize: giou (left out), log_likelihood, squared or huber; of reconstruct: bernoulli (left "
+        "out) or squared; of verify: triplet (left out), prototypes, contrastive, siamese or chi_square",
         problem="real world"
     )
     loss_weights: dict[str, float] = knob({}, "what each part of the loss counts, e.g. {class: 0.1, box: 0.9}; of "
@@ -173,8 +173,8 @@ class TaskSettings(Section):
     shots: int = knob(1, "of verify by prototypes: examples that a prototype is the mean of", low=1, high=1000,
                       problem="real world")
     mining: Literal["semi-hard", "hard", "random"] = knob(
-        "semi-hard", "of verify by triplets: which third example is taken: all that are farther than the second, but by "
-        "less than the margin; the nearest; any", problem="train fit")
+        "semi-hard", "of verify by triplets: which third example is taken: all that are farther than the second, but "
+        "by less than the margin; the nearest; any", problem="train fit")
     margin: float | None = knob(None, "of verify: by how much another identity is to be farther (triplet, left out: "
                                 "0.2), or how far (contrastive, 1)", above=0, high=100, problem="train fit")
     distance: Literal["squared", "euclidean"] = knob("squared", "of verify by triplets: what the margin is in",
