@@ -47,7 +47,8 @@ def split(seed: int, threads: int, folder: Path) -> dict[str, dict[str, np.ndarr
     found = {}
     for way, given in ways.items():
         began = time.process_time()
-        run = og.train("trashnet", model="mobilenet_v2", out=folder, quiet=True, **given)
+        out = folder / f"{seed} {way}"  # each looks at its test set once: within one folder the second would be refused
+        run = og.train("trashnet", model="mobilenet_v2", out=out, quiet=True, **given)
         found[way] = {"score": scores(run), "seconds": time.process_time() - began}
         print(f"split {seed}, {way}: {100 * found[way]['score'].mean():.1f} % right on test, "
               f"{found[way]['seconds']:.0f} CPU s", flush=True)
