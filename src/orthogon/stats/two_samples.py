@@ -83,7 +83,7 @@ def covered(found: Distances, neighbors: int = NEIGHBORS) -> Flags:
     The mean is the coverage; of two sets of one distribution it is about 1 − 2^−neighbors. Small where modes are
     missing. Source: Naeem et al. (2020), arXiv:2002.09797.
     """
-    return (found.across <= _nearest_other(found.real, neighbors)[:, None]).any(axis=1)
+    return np.any(found.across <= _nearest_other(found.real, neighbors)[:, None], axis=1)
 
 
 def density(found: Distances, neighbors: int = NEIGHBORS) -> Floats:

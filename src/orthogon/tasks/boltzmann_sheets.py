@@ -63,7 +63,7 @@ def _about(at: int, units: int, network: DeepBeliefNetwork) -> str:
 
 def _weights(network: DeepBeliefNetwork) -> list[Tensor]:
     """Of each layer its weights as seen by the pixels, V×H."""
-    seen = [network.machines[0].weight]
+    seen: list[Tensor] = [network.machines[0].weight]
     for machine in network.machines[1:]:
         seen.append(seen[-1] @ machine.weight)
     return seen

@@ -61,7 +61,7 @@ class NaiveBayes(Baseline):
 
         assert isinstance(task, Classify)  # noqa: S101
         parts = [part for part in _by_sort(task, np.asarray(rows)) if part.shape[1]]
-        joint = [model.predict_joint_log_proba(part) for model, part in zip(self._models, parts)]
+        joint = [np.asarray(model.predict_joint_log_proba(part)) for model, part in zip(self._models, parts)]
         shares = np.zeros((len(rows), len(task.classes)))
         shares[:, self._seen] = softmax(sum(joint) - (len(joint) - 1) * self._log_prior, axis=1)
         return classify_results(task, rows, shares)

@@ -147,7 +147,7 @@ class GradientStep(Step):
             losses.append(self._clipped_gradient(rows, draw))
             return self.ranks.sum(losses[-1].clone())  # a search must decide alike on all ranks
 
-        self.optimizer.step(again)
+        self.optimizer.step(again)  # type: ignore[call-overload]
         return losses[0]
 
     def _clipped_gradient(self, rows: Tensor, draw: Draw) -> Tensor:

@@ -99,12 +99,13 @@ def _as_task_needs(data: Dataset, recipe: Recipe) -> Dataset:
     if not task.new_classes or data.group is not None:
         return data
     column = data.target_column()
-    return _of_several(replace(data, group=column.codes)) if isinstance(column, CategoryColumn) else data
+    return _of_several(data, column.codes) if isinstance(column, CategoryColumn) else data
 
 
-def _of_several(data: Dataset) -> Dataset:
-    """Without the examples that are alone with their class, which is said: nothing can be like them."""
-    _, codes, sizes = np.unique(data.group, return_inverse=True, return_counts=True)
+def _of_several(data: Dataset, classes: np.ndarray) -> Dataset:
+    """Grouped by class, without the examples that are alone with theirs, which is said: nothing can be like them."""
+    data = replace(data, group=classes)
+    _, codes, sizes = np.unique(classes, return_inverse=True, return_counts=True)
     alone = np.flatnonzero(sizes[codes] == 1)
     if not len(alone):
         return data

@@ -46,7 +46,7 @@ class Eye(nn.Module):
             self.register_buffer(name, torch.tensor(value, dtype=torch.float32).view(1, -1, 1, 1) / 255)
         for name, module in list(network.named_modules()):
             if getattr(module, "inplace", False):
-                module.inplace = False  # it would write over the maps of the layer before it
+                setattr(module, "inplace", False)  # noqa: B010 - it would write over the maps of the layer before it
             if average and isinstance(module, nn.MaxPool2d):
                 network.set_submodule(name, nn.AvgPool2d(module.kernel_size, module.stride, module.padding,
                                                          module.ceil_mode, count_include_pad=False))

@@ -37,15 +37,16 @@ class Generator(nn.Module):
         self.start = nn.Linear(latent, math.prod(self.coarse), bias=False)
         self.first_norm = nn.BatchNorm2d(most)
         self.mix = nn.Conv2d(most, most, 3, padding=1, bias=False)
-        self.norms, self.ups = nn.ModuleList(), nn.ModuleList()
+        self.norms, ups = nn.ModuleList(), []
         for k in range(doublings):
             before = most // 2**k
             self.norms.append(nn.BatchNorm2d(before))
             after = before // 2 if k < doublings - 1 else channels
-            self.ups.append(nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=k == doublings - 1))
+            ups.append(nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=k == doublings - 1))
+        self.ups = nn.ModuleList(ups)
         initialize(self.start, followed_by="relu")
         initialize(self.mix, followed_by="relu")
-        for up in self.ups:
+        for up in ups:
             nn.init.normal_(up.weight, std=(2 / (4 * up.in_channels)) ** 0.5)  # 4 of the 16 taps reach a pixel
 
     def forward(self, noise: Tensor) -> Tensor:
@@ -64,13 +65,14 @@ class Discriminator(nn.Module):
     def __init__(self, shape: tuple[int, ...], width: int, halvings: int) -> None:
         super().__init__()
         channels, high, wide = shape
-        self.downs = nn.ModuleList()
+        downs = []
         for k in range(halvings):
-            self.downs.append(nn.Conv2d(channels, width * 2**k, 4, stride=2, padding=1))
+            downs.append(nn.Conv2d(channels, width * 2**k, 4, stride=2, padding=1))
             channels, high, wide = width * 2**k, high // 2, wide // 2
+        self.downs = nn.ModuleList(downs)
         self.mix = nn.Conv2d(channels, channels, 3, padding=1)
         self.output = nn.Linear(channels * high * wide, 1)
-        for layer in (*self.downs, self.mix):
+        for layer in (*downs, self.mix):
             initialize(layer, followed_by="relu")
         initialize_output(self.output)
 

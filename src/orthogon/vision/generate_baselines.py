@@ -40,8 +40,10 @@ class PixelGaussian(Baseline):
         codes = components.transform(pixels)
         count = min(self.gaussians, max(1, len(codes) // (2 * codes.shape[1])))
         mixture = GaussianMixture(count, max_iter=20, tol=1e-2, reg_covar=1e-4 * codes.var(), random_state=0).fit(codes)
-        generator = _Gaussians(mixture.weights_, mixture.means_, np.linalg.cholesky(mixture.covariances_),
-                               components.components_, components.mean_, task.inputs.specs()[0].shape)
+        weights, means, covariances, axes, mean = map(np.asarray, (
+            mixture.weights_, mixture.means_, mixture.covariances_, components.components_, components.mean_))
+        generator = _Gaussians(weights, means, np.linalg.cholesky(covariances), axes, mean,
+                               task.inputs.specs()[0].shape)
         self.model = GAN(generator, _Indifferent()).to(task.inputs.device)
 
     def results(self, task: Task, rows: np.ndarray) -> Mapping[str, np.ndarray]:
