@@ -77,7 +77,7 @@ def test_what_comes_after_training_works_as_for_any_task(run):
     assert again.metric == "mean_iou"
     other = og.evaluate(run, (PICTURES[:9], MASKS[:9] * np.uint8(255)))
     assert other.splits["data"]["n"] == 9
-    assert "mean_iou" in str(og.diagnose(run))
+    assert "mean IoU" in str(og.diagnose(run))
     page = og.mistakes(run)
     assert page.in_eyeball == int((~run.rows("dev")["right"].astype(bool)).sum())
     with pytest.raises(DataError, match="the class 'class 2' is not one"):

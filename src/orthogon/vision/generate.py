@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from orthogon.data.augment import Augmentation
 from orthogon.data.dataset import Dataset
 from orthogon.errors import DataError, RecipeError
+from orthogon.nn.modes import evaluating
 from orthogon.stats import two_samples
 from orthogon.tasks.unlabelled import Unlabelled
 from orthogon.train.randomness import normal_by_row
@@ -189,6 +190,14 @@ class Generate(Unlabelled):
     def decode(self, results: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
         """{"real": the discriminator's probability} per picture."""
         return [{"real": value} for value in np.asarray(results["prediction"], float).tolist()]
+
+    def answers(self, model: nn.Module, data: Dataset, compute: Compute) -> list[dict[str, Any]]:
+        """Of new pictures what the discriminator says; nothing is made beside them."""
+        self.attach(data, compute.device)
+        with compute.in_force(), evaluating(model), compute.precision():
+            said = [model(*compute.lay_out(self.batch(rows).inputs)).float()[:, 0].sigmoid().cpu()
+                    for rows in torch.arange(len(data), device=compute.device).split(self.most_at_once)]
+        return self.decode({"prediction": torch.cat(said).numpy()})
 
     def signs(self, lines: Sequence[Mapping[str, Any]], parts: Mapping[str, Rows]) -> list[Sign]:
         from orthogon.vision.generate_signs import signs
