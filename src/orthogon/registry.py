@@ -139,6 +139,7 @@ def family(path: str, lines: dict[str, str], options: tuple[Option, ...] = (),
 _DROPOUT = "share of the {} left out in training"
 _SHAPE = {"low": 1, "scale": "log"}
 _LAST_DROPOUT = Option("dropout", 0.0, _DROPOUT.format("units before the last layer"), 0, 0.99, problem="dev fit")
+_GRID = Option("grid", 1, "parts along each side that the last map is averaged over; 1 = over all of it", 1, 32)
 
 _MLP = (
     Option("hidden", (256, 128), "sizes of the hidden layers", high=65_536, **_SHAPE),
@@ -156,6 +157,7 @@ _CONVNET = (
     Option("stages", None, "left out: by the size of the picture", 1, 10),
     _LAST_DROPOUT,
     Option("activation", "relu", "between the layers"),
+    _GRID,
 )
 _UNET = (
     Option("width", 64, "channels at full size; each halving doubles them", high=512, **_SHAPE),
@@ -185,7 +187,7 @@ _PLAIN = (
 _LOCALIZER = (
     Option("trunk", "convnet", "the network for pictures whose last map is read"),
     Option("trunk_options", None, "options of that network"),
-    Option("grid", 4, "parts along each side that the map is averaged over; 1 = over all of it", low=1, high=32),
+    replace(_GRID, default=4),
     Option("hidden", 200, "units of the layer before the last; 0 = none", low=0, high=65_536),
 )
 _LENET5 = (

@@ -83,6 +83,9 @@ def test_a_stopped_stylization_says_how_to_go_on_and_ends_with_the_same_pixels(w
     with pytest.raises(RunError, match="no run of restore") as caught:
         og.restore(resume="runs/cut")
     assert "orthogon stylize --resume" in caught.value.remedy
+    with pytest.raises(RunError, match="one picture") as caught:
+        og.train(resume="runs/cut", quiet=True)
+    assert "orthogon stylize --resume" in caught.value.remedy
 
 
 def test_the_recipe_of_a_run_makes_the_same_picture_again(world):

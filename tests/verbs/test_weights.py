@@ -110,6 +110,15 @@ def test_a_run_serves_as_weights_with_its_preprocessing(pictures):
     assert encoders[0].mean == pytest.approx(encoders[1].mean)
 
 
+def test_a_head_learns_on_the_stored_features_of_a_run_that_was_trained_by_written_out_gradients(pictures):
+    first = trained(pictures, model="mlp", options={"data.image_size": 16, "model.options": {"hidden": [8]}})
+    assert first.recipe().train.explicit is True
+    second = trained(pictures, weights=str(first.path), options={"train.transfer": "features"})
+    assert second.recipe().train.explicit is False
+    with pytest.raises(RecipeError, match="stored features"):
+        trained(pictures, weights=str(first.path), options={"train.transfer": "features", "train.explicit": True})
+
+
 def test_explain_says_what_comes_from_the_weights(toy, pictures):
     told = {key: (value, origin) for key, value, origin in
             explain(pictures, target="label", model="resnet20", weights="toy", options={"data.image_size": 24})}

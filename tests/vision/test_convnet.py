@@ -45,8 +45,25 @@ def test_pooling_before_the_norm_is_pooling_after_it():
         torch.testing.assert_close(block(x), after)
 
 
+def test_with_a_grid_the_output_knows_where_things_are():
+    picture = torch.zeros(1, 1, 28, 28)
+    picture[..., 8:12, 8:12] = 1
+    halves = []
+    for grid in (1, 2):
+        torch.manual_seed(0)
+        net = convnet(spec(28), width=8, grid=grid).eval()
+        assert net.output.in_features == 32 * grid**2
+        torch.nn.init.normal_(net.output.weight)
+        last = net.feature_maps(picture)[-1]
+        with torch.no_grad():
+            halves.append((net.classify(last) - net.classify(last.flip(3))).abs().max().item())
+    assert halves[0] < 1e-4 < 1e-2 < halves[1]
+
+
 def test_refuses_tables_and_wrong_options():
     with pytest.raises(RecipeError, match="one picture"):
         convnet(ModelSpec((InputSpec("number", (4,)),), 2))
     with pytest.raises(RecipeError, match="width"):
         convnet(spec(28), width=0)
+    with pytest.raises(RecipeError, match="grid"):
+        convnet(spec(28), grid=0)

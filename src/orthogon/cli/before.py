@@ -10,7 +10,7 @@ import typer
 from typer import Argument, Option
 
 from orthogon.cli import complete
-from orthogon.cli.shell import FOUND_ERRORS, Debug, Json, emit, page, quiet_stdout
+from orthogon.cli.shell import FOUND_ERRORS, Debug, Json, Set, emit, page, quiet_stdout
 from orthogon.cli.train import HOW, SAY, WHAT, assignments, data_options, one_or_all
 
 Data = Annotated[
@@ -39,11 +39,6 @@ Device = Annotated[
     Option(help="{train.device}", rich_help_panel=HOW, autocompletion=complete.one_of("auto", "cpu", "cuda", "mps")),
 ]
 File = Annotated[str | None, Option(metavar="FILE", help="Start from this recipe (YAML).", rich_help_panel=HOW)]
-Set = Annotated[
-    list[str] | None,
-    Option("--set", metavar="KEY=VALUE", help="Set any knob (`orthogon list knobs`); beats all else.",
-           autocompletion=complete.knobs, rich_help_panel=HOW),
-]
 
 
 def preflight(

@@ -8,7 +8,7 @@ import typer
 from typer import Argument, Option
 
 from orthogon.cli import complete
-from orthogon.cli.shell import Debug, Json, Root, emit, quiet_stdout
+from orthogon.cli.shell import Debug, Json, Root, Set, emit, quiet_stdout
 from orthogon.cli.train import assignments
 
 if TYPE_CHECKING:
@@ -30,16 +30,6 @@ Resume = Annotated[
 ]
 Recipe = Annotated[
     str | None, Option(metavar="FILE", help="The recipe of an earlier run, in place of all else.", rich_help_panel=RUN)
-]
-Set = Annotated[
-    list[str] | None,
-    Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Set any knob (`orthogon list knobs`); beats all else.",
-        autocompletion=complete.knobs,
-        rich_help_panel=HOW,
-    ),
 ]
 Seed = Annotated[int, Option(metavar="N", help="Seed of all that is drawn.", rich_help_panel=HOW)]
 Device = Annotated[

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from orthogon.cli import complete
 from orthogon.errors import Interrupted, OrthogonError
 
 BAD_INPUT, FOUND_ERRORS, INTERRUPTED = 2, 1, 130
@@ -67,6 +68,11 @@ def _remember(key: str) -> Any:
     return callback
 
 
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set any knob (`orthogon list knobs`); beats all else.",
+                 autocompletion=complete.knobs, rich_help_panel="How"),
+]
 Json = Annotated[
     bool,
     typer.Option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from orthogon.cli import complete
-from orthogon.cli.shell import Debug, Json, emit, page, quiet_stdout
+from orthogon.cli.shell import Debug, Json, Set, emit, page, quiet_stdout
 from orthogon.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -124,16 +124,7 @@ def train(
             rich_help_panel=HOW,
         ),
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Set any knob (`orthogon list knobs`); beats all else.",
-            autocompletion=complete.knobs,
-            rich_help_panel=HOW,
-        ),
-    ] = None,
+    set_: Set = None,
     out: Annotated[str, Option(metavar="DIR", help="Folder of the runs.", rich_help_panel=RUN)] = "runs",
     name: Annotated[
         str | None,

@@ -74,6 +74,11 @@ class ImageEncoder(Encoder):
         mean, std = _pixel_statistics(encoder.encode(data), rows)
         return cls(column, size, channels, fit, mean, std)
 
+    @property
+    def in_unit(self) -> bool:
+        """Whether what `prepare` gives lies in 0 … 1, black to white."""
+        return not any(self.mean) and set(self.std) == {255.0}
+
     def input_spec(self) -> InputSpec:
         return InputSpec("image", (self.channels, *self.size))
 

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,3 +37,11 @@ class WeightAverage:
         torch._foreach_lerp_(self.averaged, self.followed, 1 - decay)
         for mine, theirs in self.buffers:
             mine.copy_(theirs)
+
+    def state(self) -> dict[str, Any]:
+        """Its weights and how often it was updated: what it takes to go on."""
+        return {"model": dict(self.model.state_dict()), "updates": self.updates}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self.updates = state["updates"]

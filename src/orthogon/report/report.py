@@ -16,6 +16,7 @@ from orthogon.report import (
     health,
     inquiries,
     inside,
+    pairs,
     parts,
     representation,
     scores,
@@ -33,7 +34,7 @@ Section = Callable[[Page, View], None]
 SECTIONS: tuple[Section, ...] = (
     verdict.verdict, verdict.ladder, inquiries.overfitting, work.work, inquiries.targets, scores.metrics,
     ensemble.ensemble, sheets.sheets, parts.parts, scores.training, representation.representation,
-    inquiries.learning_curve, health.health, augmentation.augmentation, details.classes, gallery.examples,
+    inquiries.learning_curve, health.health, augmentation.augmentation, details.classes, pairs.pairs, gallery.examples,
     inside.inside, inquiries.mistakes, inquiries.labels, details.trust, inquiries.calibration, inquiries.mismatch,
     cards.data, cards.speed, cards.recipe, cards.limits,
 )

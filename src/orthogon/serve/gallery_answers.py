@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple
 
 from orthogon.draw.tables import html_table, text_table
 from orthogon.serve.gallery_file import Held, Picture
+from orthogon.serve.items import Items
 from orthogon.serve.thresholds import Threshold
 
 SHOWN, SHOWN_DIGITS = 10, 16
@@ -102,7 +103,7 @@ def _plain(row: Held | Picture) -> dict[str, Any]:
     return {key: value.hex() if isinstance(value, bytes) else value for key, value in row._asdict().items()}
 
 
-class Answers(Sequence[dict[str, Any]]):
+class Answers(Items):
     """An answer for each picture, in their order; `answers[0]`, `len(answers)`, `for one in answers`.
 
     Of `identify`: "id", "identity" (None = unknown), "distance" and "nearest", identities with their distances. Of
@@ -111,24 +112,8 @@ class Answers(Sequence[dict[str, Any]]):
     """
 
     def __init__(self, items: Sequence[dict[str, Any]], threshold: Threshold) -> None:
-        self.items, self.threshold = list(items), threshold
-
-    @overload
-    def __getitem__(self, index: int) -> dict[str, Any]: ...
-    @overload
-    def __getitem__(self, index: slice) -> Answers: ...
-    def __getitem__(self, index: int | slice) -> dict[str, Any] | Answers:
-        return Answers(self.items[index], self.threshold) if isinstance(index, slice) else self.items[index]
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return iter(self.items)
-
-    @property
-    def errors(self) -> list[dict[str, Any]]:
-        return [item for item in self.items if "error" in item]
+        super().__init__(items)
+        self.threshold = threshold
 
     def to_dict(self) -> dict[str, Any]:
         return {"n": len(self), "errors": len(self.errors), "threshold": self.threshold.to_dict(),
@@ -136,9 +121,6 @@ class Answers(Sequence[dict[str, Any]]):
 
     def __str__(self) -> str:
         return f"{text_table(*self._table())}\n\n{self.threshold}"
-
-    def __repr__(self) -> str:
-        return f"Answers(n={len(self)}, errors={len(self.errors)})"
 
     def _repr_html_(self) -> str:
         return html_table(*self._table(), caption=str(self.threshold))

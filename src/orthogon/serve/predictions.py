@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 from orthogon.data.masks import Mask
 from orthogon.draw.tables import format_number, html_table, text_table
 from orthogon.errors import DataError
+from orthogon.serve.items import Items
 
 if TYPE_CHECKING:
     import polars as pl
@@ -16,34 +16,13 @@ if TYPE_CHECKING:
 SHOWN = 24
 
 
-class Predictions(Sequence[dict[str, Any]]):
+class Predictions(Items):
     """Predictions in the order of the inputs; `predictions[0]`, `len(predictions)`, `for one in predictions`.
 
     Each is a dict: "id"; what the task decodes ("label", "probability", "probabilities"; "labels"; "value"; "shares" of
     classes and the "mask" as an `orthogon.data.masks.Mask`, whose `codes` are the array); "notes" where something was
     taken as unknown or missing. An item that could not be used has "id" and "error" instead.
     """
-
-    def __init__(self, items: Sequence[dict[str, Any]]) -> None:
-        self.items = list(items)
-
-    @overload
-    def __getitem__(self, index: int) -> dict[str, Any]: ...
-    @overload
-    def __getitem__(self, index: slice) -> Predictions: ...
-    def __getitem__(self, index: int | slice) -> dict[str, Any] | Predictions:
-        return Predictions(self.items[index]) if isinstance(index, slice) else self.items[index]
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return iter(self.items)
-
-    @property
-    def errors(self) -> list[dict[str, Any]]:
-        """The items that could not be used."""
-        return [item for item in self.items if "error" in item]
 
     def to_dict(self) -> dict[str, Any]:
         """{"n", "errors": how many, "predictions": the dicts}; of masks only the files that they were saved to."""
@@ -96,9 +75,6 @@ class Predictions(Sequence[dict[str, Any]]):
     def __str__(self) -> str:
         headers, rows = self._table(len(self))
         return text_table(headers, rows) if rows else "no predictions"
-
-    def __repr__(self) -> str:
-        return f"Predictions(n={len(self)}, errors={len(self.errors)})"
 
     def _repr_html_(self) -> str:
         headers, rows = self._table(SHOWN)

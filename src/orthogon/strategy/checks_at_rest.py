@@ -134,8 +134,6 @@ def initial_loss(trial: Trial) -> Outcome:
     try:
         with torch.no_grad():
             found = trial.loss(trial.copy(), batch).item()
-    except NotImplementedError:
-        raise
     except Exception as error:
         return failed(f"the loss cannot be computed: {type(error).__name__}: {first_line(error)}",
                       "Look at the types and shapes of outputs and targets.", hopeless=True)

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from orthogon.data.changes import Changes
 from orthogon.data.dataset import Dataset
-from orthogon.data.encode import ImageEncoder
 from orthogon.errors import RecipeError
 from orthogon.nn.autoencoder import Rebuilt
 from orthogon.nn.belief_network import DeepBeliefNetwork
@@ -52,6 +51,7 @@ class Boltzmann(Unlabelled):
 
     name = "boltzmann"
     decomposes: ClassVar[bool] = False
+    has_loss: ClassVar[bool] = False
     normalization: ClassVar[str | None] = "unit"
 
     def fit(self, data: Dataset, rows: np.ndarray) -> None:
@@ -60,20 +60,13 @@ class Boltzmann(Unlabelled):
                               remedy="Leave the weights of examples out.")
         super().fit(data, rows)
         self.only_input(("image", "number"))
-        if self.settings.binarize is not None and self._scale != "unit":
+        if self.settings.binarize is not None and not self.in_unit:
             raise RecipeError("only pictures in 0 … 1 become black and white", where="task.binarize",
                               remedy="Leave it out, or set data.normalize=unit.")
 
     def changed(self, rows: Tensor, changes: Sequence[Changes | None] = ()) -> Batch:
         batch, threshold = super().changed(rows, changes), self.settings.binarize
         return batch if threshold is None else batch._replace(inputs=((batch.inputs[0] > threshold).float(),))
-
-    @property
-    def _scale(self) -> str:
-        """"unit": in 0 … 1; "standard": of mean 0 and variance 1."""
-        encoder = self.inputs.encoders[0]
-        unit = isinstance(encoder, ImageEncoder) and not any(encoder.mean) and set(encoder.std) == {255.0}
-        return "unit" if unit else "standard"
 
     def _outputs(self) -> int:
         return prod(self.inputs.specs()[0].shape)
@@ -90,7 +83,7 @@ class Boltzmann(Unlabelled):
         lag behind what is learnt, and all units end switched on or off."""
         return {
             "optimizer": "momentum", "momentum": 0.5 if self.settings.persistent else 0.9, "schedule": "linear",
-            "lr": 0.05 if self._scale == "unit" else 1e-3, "weight_decay": 2e-4, "precision": "fp32",
+            "lr": 0.05 if self.in_unit else 1e-3, "weight_decay": 2e-4, "precision": "fp32",
             "batch_size": min(100 if rows > 5_000 else 20, rows), "epochs": 15 if rows > 20_000 else 60,
         }
 
@@ -109,17 +102,17 @@ class Boltzmann(Unlabelled):
         if not isinstance(model, DeepBeliefNetwork):
             raise RecipeError("the model is no Boltzmann machine", where="model.name", remedy="Take rbm or dbn.")
         visible = model.machines[0].visible
-        if visible == "bernoulli" and self._scale != "unit":
+        if visible == "bernoulli" and not self.in_unit:
             raise RecipeError("bernoulli visible units take values in 0 … 1, these are standardized",
                               where="model.options.visible", remedy="Take gaussian ones, or pictures and "
                               "data.normalize=unit.")
-        if visible == "gaussian" and self._scale == "unit":
+        if visible == "gaussian" and self.in_unit:
             raise RecipeError("gaussian visible units have variance 1, pictures in 0 … 1 vary far less",
                               where="data.normalize", remedy="Set data.normalize=fitted.")
         return model
 
     def loss(self, model: nn.Module, batch: Batch, carried: Any = None) -> Loss:
-        raise NotImplementedError  # contrastive divergence descends on none
+        raise NotImplementedError("contrastive divergence descends on no loss")
 
     def reconstruction_loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Of each example, (n,): how badly it is rebuilt from what the uppermost units say of it."""
@@ -164,7 +157,7 @@ class Boltzmann(Unlabelled):
         if self.inputs.kinds != ("image",):
             return []
         shown = torch.as_tensor(rows, dtype=torch.int64, device=self.inputs.device)
-        return all_sheets(self._network(model), self.batch(shown).inputs[0], self._scale == "unit")
+        return all_sheets(self._network(model), self.batch(shown).inputs[0], self.in_unit)
 
     def snapshot(self, model: nn.Module) -> np.ndarray | None:
         """The filters of the first 16 units of the lowest machine."""

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from orthogon.data.augment import Augmentation
 from orthogon.data.changes import Changes
 from orthogon.data.dataset import Dataset
-from orthogon.data.encode import ImageEncoder
 from orthogon.errors import RecipeError
 from orthogon.nn.autoencoder import Rebuilt
 from orthogon.nn.gaussian import Gaussian
@@ -69,13 +68,9 @@ class Reconstruct(Unlabelled):
         self.only_input(("image", "number"))
         if not self.pictures:
             self._check_numbers()
-        elif not self._in_unit():
+        elif not self.in_unit:
             raise RecipeError("pixels are rebuilt in 0 … 1, and the recipe standardizes them", where="data.normalize",
                               remedy="Leave data.normalize out, or set it to unit.")
-
-    def _in_unit(self) -> bool:
-        encoder = self.inputs.encoders[0]
-        return isinstance(encoder, ImageEncoder) and not any(encoder.mean) and set(encoder.std) == {255.0}
 
     def _check_numbers(self) -> None:
         if self.settings.loss == "bernoulli" or self.settings.binarize is not None:

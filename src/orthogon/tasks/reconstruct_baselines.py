@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,8 +33,8 @@ class _Linear(Baseline):
         self.model = _Projection(torch.from_numpy(center), torch.from_numpy(axes), task.loss_name == "bernoulli")
         self.model.to(task.inputs.device)
 
-    def _plane(self, clean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        raise NotImplementedError
+    @abstractmethod
+    def _plane(self, clean: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
 
     def results(self, task: Task, rows: np.ndarray) -> Mapping[str, np.ndarray]:
         with torch.inference_mode():

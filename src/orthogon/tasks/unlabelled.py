@@ -13,6 +13,7 @@ from orthogon.data.augment import Augmentation
 from orthogon.data.changes import Changes
 from orthogon.data.columns import CategoryColumn
 from orthogon.data.dataset import Dataset
+from orthogon.data.encode import ImageEncoder
 from orthogon.errors import DataError
 from orthogon.tasks.encoded import Encoded
 from orthogon.train.recipe import DataSettings, TaskSettings
@@ -69,6 +70,12 @@ class Unlabelled(Encoded):
             raise DataError(f"{self.name} takes one input of kind {' or '.join(kinds)}; there are "
                             f"{', '.join(self.inputs.kinds)}", where="data",
                             remedy="Leave columns out: --set 'data.types={NAME: ignore}'")
+
+    @property
+    def in_unit(self) -> bool:
+        """Whether the first input is a picture whose pixels are given in 0 … 1."""
+        encoder = self.inputs.encoders[0]
+        return isinstance(encoder, ImageEncoder) and encoder.in_unit
 
     def state(self) -> dict[str, Any]:
         return {**super().state(), "labels": list(self.labels)}

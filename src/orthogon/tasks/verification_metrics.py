@@ -123,8 +123,13 @@ def verification_metrics(false_accept_rate: float) -> tuple[Metric, ...]:
         Metric("one_shot", _one_shot, lambda rows: weighted_mean(*_known(rows, one_shot(rows)))),
         _of_curve("equal_error_rate", equal_error_rate, "rate", higher_is_better=False),
         _of_curve("roc_auc", area, ""),
-        _of_curve("true_accept_rate", lambda curve: true_accept_at(curve, false_accept_rate), "rate"),
+        true_accept_metric(false_accept_rate),
     )
+
+
+def true_accept_metric(false_accept_rate: float) -> Metric:
+    """The share of the pairs of one identity that are accepted where so many of the pairs of two are."""
+    return _of_curve("true_accept_rate", lambda curve: true_accept_at(curve, false_accept_rate), "rate")
 
 
 def one_shot(rows: Rows) -> Floats:

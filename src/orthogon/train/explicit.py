@@ -67,6 +67,8 @@ def resolve_explicit(settings: TrainSettings, task: Task, model: nn.Module, few:
 def _obstacle(settings: TrainSettings, task: Task, model: nn.Module, few: Batch) -> str:
     if not can_write_out(model):
         return "the model has other layers than linear ones, activations and dropout"
+    if settings.transfer == "features":
+        return "the head alone learns, on stored features"
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         return "several processes share a batch"
     if settings.precision == "bf16" or settings.compile:

@@ -21,6 +21,7 @@ from orthogon.nn.freeze import head_of
 from orthogon.nn.self_normalizing import check_self_normalizing
 from orthogon.nn.sync_batch_norm import SyncBatchNorm, synchronized
 from orthogon.optim.schedules import Timeline
+from orthogon.train.allocator import freed_memory_kept
 from orthogon.train.build import build_model, build_sampler, source_hash, starting_model
 from orthogon.train.checkpoint import Checkpoints
 from orthogon.train.compute import Compute, Workload, compute_of, resolve, resolve_device
@@ -227,7 +228,7 @@ def _train(
         ids=lambda batch: data.ids[batch.cpu().numpy()].tolist(),
     )
     try:
-        with compute.in_force():
+        with compute.in_force(), freed_memory_kept():
             trainer.fit()
     except (torch.OutOfMemoryError, RuntimeError) as error:
         if not is_out_of_memory(error) or not isinstance(step, GradientStep):

@@ -247,8 +247,7 @@ class GradientStep(Step):
             "model": dict(self.plain.state_dict()),
             "optimizer": self.optimizer.state_dict()["state"],
             "schedule": self.schedule.state(),
-            "average": None if self.average is None else
-            {"model": dict(self.average.model.state_dict()), "updates": self.average.updates},
+            "average": None if self.average is None else self.average.state(),
             "carried": self.carried,
         }
 
@@ -260,8 +259,7 @@ class GradientStep(Step):
         self.optimizer.load_state_dict({"state": copy_tree(state["optimizer"]), "param_groups": groups})
         self.schedule.load_state(state["schedule"])
         if self.average is not None:
-            self.average.model.load_state_dict(state["average"]["model"])
-            self.average.updates = state["average"]["updates"]
+            self.average.load_state(state["average"])
         self.carried = state["carried"]
 
 

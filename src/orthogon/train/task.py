@@ -129,6 +129,7 @@ class Task(ABC):
     decomposes: whether the loss is a sum over examples, so that batches may be split (accumulation, ranks).
     legend: what the colors mean that `drawn` draws with; empty where it draws nothing.
     mixes: whether the loss knows pictures that are mixed of two (`Batch.mix`).
+    has_loss: whether training descends on `loss`; where it does not, `step` says what it does.
     needs_target: whether the data must have a target column.
     falls_to_zero: whether the loss of examples that were learnt by heart is near zero.
     new_classes: whether dev and test hold other classes than train, as new persons are: whole classes are split.
@@ -136,6 +137,7 @@ class Task(ABC):
 
     name: ClassVar[str]
     decomposes: ClassVar[bool] = True
+    has_loss: ClassVar[bool] = True
     needs_target: ClassVar[bool] = True
     falls_to_zero: ClassVar[bool] = True
     new_classes: ClassVar[bool] = False

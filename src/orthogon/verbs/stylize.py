@@ -82,8 +82,9 @@ def _recipe(content: str, told: Mapping[str, Any], model: str, weights: str, ste
     usual_steps, usual_rate, schedule = USUAL[optimizer]
     recipe = Recipe().with_values({
         "data.source": content, "task.name": VERB, "task.options": dict(told), "model.name": model,
-        "model.weights": weights, "train.optimizer": optimizer, "train.lr": lr or usual_rate, "train.weight_decay": 0.0,
-        "train.schedule": schedule, "train.steps": steps or usual_steps, "train.seed": seed, "train.device": device,
+        "model.weights": weights, "train.optimizer": optimizer, "train.lr": usual_rate if lr is None else lr,
+        "train.weight_decay": 0.0, "train.schedule": schedule,
+        "train.steps": usual_steps if steps is None else steps, "train.seed": seed, "train.device": device,
         "train.precision": "fp32", "train.health": False,
     }, where=VERB)
     return recipe.with_values(left_open(recipe), where="weights")

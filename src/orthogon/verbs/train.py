@@ -19,6 +19,7 @@ from orthogon.train.recipe import Recipe
 from orthogon.train.run import Run
 from orthogon.verbs.compose import compose
 from orthogon.verbs.console import Console
+from orthogon.verbs.one_picture import VERBS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,6 +58,9 @@ def train(
         run = Run.open(resume, out)
         run.refuse_foreign("There is no training to resume")
         composed = run.recipe()
+        if (verb := composed.task.name) in VERBS:
+            raise RunError("this run makes one picture", where=str(run.path),
+                           remedy=f"Continue it with: orthogon {verb} --resume {run.path}")
         if (run.path / "result.json").exists():
             raise RunError("this run has ended already", where=str(run.path),
                            remedy="Train again from its recipe: orthogon train --recipe "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from orthogon.errors import RecipeError
@@ -58,8 +59,9 @@ class ConvNet(PictureNetwork):
     head_name = output_name = "output"
 
     def __init__(self, spec: ModelSpec, width: int, depth: int, stages: int | None, dropout: float,
-                 activation: str) -> None:
+                 activation: str, grid: int) -> None:
         super().__init__()
+        self.grid = grid
         channels, *sides = picture_input(spec, "convnet").shape
         halvings = plan(min(sides), stages)
         self.stem = ConvBlock(channels, width, activation, halve=halvings[0])
@@ -70,7 +72,7 @@ class ConvNet(PictureNetwork):
         ))
         self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
         self.beside = Flat(spec.inputs[1:], None, one_hot=False) if len(spec.inputs) > 1 else None
-        self.output = nn.Linear(widths[-1] + (self.beside.width if self.beside else 0), spec.outputs)
+        self.output = nn.Linear(widths[-1] * grid**2 + (self.beside.width if self.beside else 0), spec.outputs)
         initialize_output(self.output)
         names = ["stem", *(f"stages.{number}" for number in range(len(self.stages)))]
         strides = [2 ** sum(halvings[: number + 1]) for number in range(len(halvings))]
@@ -89,7 +91,7 @@ class ConvNet(PictureNetwork):
         return tuple(each for each, last in zip(found, self._shown) if last)
 
     def classify(self, last: Tensor, *others: Tensor) -> Tensor:
-        features = last.mean((2, 3))
+        features = last.mean((2, 3)) if self.grid == 1 else F.adaptive_avg_pool2d(last, self.grid).flatten(1)
         if self.beside is not None:
             features = torch.cat([features, self.beside(*others).to(features.dtype)], dim=1)
         return self.output(self.dropout(features))
@@ -117,14 +119,15 @@ def plan(side: int, stages: int | None = None) -> list[bool]:
 
 
 def convnet(spec: ModelSpec, width: int = 32, depth: int = 1, stages: int | None = None, dropout: float = 0.0,
-            activation: str = "relu") -> nn.Module:
+            activation: str = "relu", grid: int = 1) -> nn.Module:
     """A small residual convnet with batch norm; numbers and categories beside the picture join before the last layer.
 
     width: channels of the first layer; each stage doubles them (at most 512), most halve the picture: see `plan`.
     depth: blocks in each stage around which the signal may pass. stages: left out, by the size of the picture
-    (1 at 8 pixels, 2 at 28, 3 at 96). dropout: before the last layer.
+    (1 at 8 pixels, 2 at 28, 3 at 96). dropout: before the last layer. grid: parts along each side that the
+    last map is averaged over; 1 = over all of it, so that the output does not know where things are.
     """
-    if width < 1 or depth < 0 or (stages is not None and stages < 1):
-        raise RecipeError(f"width and stages are at least 1, depth at least 0; got width {width}, depth {depth}, "
-                          f"stages {stages}", where="model.options")
-    return ConvNet(spec, int(width), int(depth), stages, float(dropout), activation)
+    if width < 1 or depth < 0 or (stages is not None and stages < 1) or grid < 1:
+        raise RecipeError(f"width, stages and grid are at least 1, depth at least 0; got width {width}, depth "
+                          f"{depth}, stages {stages}, grid {grid}", where="model.options")
+    return ConvNet(spec, int(width), int(depth), stages, float(dropout), activation, int(grid))

@@ -59,6 +59,7 @@ class Generate(Unlabelled):
     """
 
     name = "generate"
+    has_loss = False
     normalization = "unit"
 
     def __init__(self, settings: TaskSettings, data: DataSettings, augment: Augmentation | None = None) -> None:
@@ -124,7 +125,7 @@ class Generate(Unlabelled):
 
     def loss(self, model: nn.Module, batch: Batch, carried: Any = None) -> Loss:
         """There is no one loss that both players descend on: `TwoPlayerStep` has theirs."""
-        raise NotImplementedError
+        raise NotImplementedError("two players descend on a loss each")
 
     # --- after it --------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from orthogon.draw.mosaic import mosaic
 from orthogon.train.randomness import normal_by_row
 from orthogon.train.task import Sheet
 from orthogon.vision.gan import GAN
@@ -45,11 +46,5 @@ def _between(first: Tensor, last: Tensor) -> Tensor:
 
 
 def grid(pictures: Tensor, columns: int) -> np.ndarray:
-    """N×C×H×W in 0 … 1 as one picture, H×W×C uint8, row by row, with a line of white between them."""
-    pixels = (pictures.detach().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-    factor = max(1, SIDE // max(pixels.shape[1:3]))
-    pixels = pixels.repeat(factor, axis=1).repeat(factor, axis=2)
-    pixels = np.pad(pixels, ((0, -len(pixels) % columns), (1, 1), (1, 1), (0, 0)), constant_values=255)
-    rows, (_, high, wide, channels) = len(pixels) // columns, pixels.shape
-    return pixels.reshape(rows, columns, high, wide, channels).swapaxes(1, 2).reshape(
-        rows * high, columns * wide, channels)
+    """N×C×H×W in 0 … 1 as one picture, H×W×C uint8, row by row."""
+    return mosaic(pictures.detach().cpu().numpy(), columns, SIDE)

@@ -20,6 +20,7 @@ from orthogon.draw.images import thumbnail
 from orthogon.errors import DataError, RecipeError, nearest
 from orthogon.nn.modes import evaluating
 from orthogon.nn.spec import ModelSpec
+from orthogon.train.allocator import freed_memory_kept
 from orthogon.train.compute import compute_of
 from orthogon.train.fit import timeline
 from orthogon.train.observers import Observer
@@ -146,7 +147,7 @@ def optimize(task: OnePicture, model: nn.Module, recipe: Recipe, run: Run | None
     watching = observers if run is None else [*observers, Snapshots(task, run)]
     trainer = Trainer(step, sampler, settings, device=compute.device, evaluate=look, score=task.score, run=run,
                       observers=watching)
-    with compute.in_force():
+    with compute.in_force(), freed_memory_kept():
         trainer.fit()
     return step.model()
 

@@ -117,8 +117,7 @@ class TwoPlayerStep(Step):
             "model": dict(self.plain.state_dict()),
             "optimizers": [each.optimizer.state_dict()["state"] for each in (self.discriminator, self.generator)],
             "schedule": self.schedule.state(),
-            "average": None if self.average is None else
-            {"model": dict(self.average.model.state_dict()), "updates": self.average.updates},
+            "average": None if self.average is None else self.average.state(),
         }
 
     def load_state(self, state: Tree) -> None:
@@ -129,8 +128,7 @@ class TwoPlayerStep(Step):
             player.optimizer.load_state_dict({"state": copy_tree(saved), "param_groups": groups})
         self.schedule.load_state(state["schedule"])
         if self.average is not None:
-            self.average.model.load_state_dict(state["average"]["model"])
-            self.average.updates = state["average"]["updates"]
+            self.average.load_state(state["average"])
 
 
 class Player:
