@@ -56,6 +56,18 @@ def test_parts_are_disjoint_cover_and_keep_the_classes_in_proportion(labels, see
         assert np.all(np.abs(np.bincount(codes[rows], minlength=len(counts)) - expected) < 1 + 1e-9)
 
 
+def test_of_a_train_part_that_was_given_as_much_is_kept_as_was_asked_for():
+    part = np.where(np.arange(300) < 200, "train", "test")
+    found = split(table(np.arange(300) % 3, part=part), train=60, dev=30)
+    assert {name: len(found.rows(name)) for name in found.parts} == {"train": 60, "dev": 30, "test": 100, "unused": 110}
+    assert set(found.rows("test")) == set(range(200, 300))
+    assert any("110 examples of train are in no part" in sentence for sentence in found.sentences)
+    alone = split(table(np.arange(300) % 3, part=part), train=0.25, dev=0)
+    assert (len(alone.rows("train")), len(alone.rows("unused"))) == (50, 150)
+    left = split(table(np.arange(300) % 3, part=part), train=60)
+    assert (len(left.rows("train")), len(left.rows("dev"))) == (60, 140)
+
+
 @settings(max_examples=40, deadline=None)
 @given(label_lists, st.integers(0, 3), st.randoms(use_true_random=False))
 def test_the_same_seed_gives_the_same_ids_in_whatever_order_they_were_read(labels, seed, random) -> None:

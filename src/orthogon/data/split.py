@@ -173,19 +173,23 @@ def _as_given(
 def _carve(
     chooser: Chooser, parts: Parts, asked: Mapping[str, Size], wants_dev: bool, notes: list[str]
 ) -> tuple[Parts, list[str]]:
-    """Take dev, and train-dev where it was asked for, out of a train part that was given."""
+    """Take dev, and train-dev where it was asked for, out of a train part that was given, and leave of the rest as much
+    as train was asked to have."""
     rows = parts["train"]
     defaults = {"train": 0}
     if asked["train-dev"] and "train-dev" not in parts:
         defaults["train-dev"] = 0
     if wants_dev:
         defaults["dev"] = default_size(len(rows))
-    if len(defaults) > 1:
-        free = {**asked, "train": None}
-        carved = chooser.share_out(rows, part_sizes(len(rows), free, defaults, rest="train"), home="train")
-        names = " and ".join(name for name in defaults if name != "train")
+    if len(defaults) == 1 and asked["train"] is None:
+        return parts, notes
+    sizes = part_sizes(len(rows), asked, defaults, rest="train")
+    unused = len(rows) - sum(sizes.values())
+    parts = {**parts, **chooser.share_out(rows, {**sizes, "unused": unused}, home="train")}
+    if names := " and ".join(name for name in defaults if name != "train"):
         notes.append(f"{names} came out of train; the other parts are as given")
-        parts = {**parts, **carved}
+    if unused:
+        notes.append(f"{unused:,} examples of train are in no part: the sizes do not ask for them")
     return parts, notes
 
 
