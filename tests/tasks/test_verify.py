@@ -135,23 +135,18 @@ def test_batches_are_identities_by_examples_each() -> None:
     assert len(set(codes.tolist())) == 4
 
 
-@pytest.mark.parametrize(("turns", "steps"), [(4, 8), (8, 16)])
-def test_turned_pictures_are_turned_by_whole_identities_and_in_training_alone(turns: int, steps: int) -> None:
-    task, rows = ready(turns=turns), torch.arange(48)
+def test_turned_pictures_are_turned_by_whole_identities_and_in_training_alone() -> None:
+    task, rows = ready(turns=4), torch.arange(48)
     plain = task.batch(rows).inputs[0]
     seen = set()
-    for step in range(steps):
+    for step in range(8):
         turned = task.batch(rows, Draw(0, 0, step, CPU)).inputs[0]
         for start in range(0, 48, 6):
-            kinds = {k for k in range(8) for row in range(start, start + 6)
-                     if torch.equal(turned[row], (plain[row] if k < 4 else plain[row].flip(2)).rot90(k, (1, 2)))}
+            kinds = {k for k in range(4) for row in range(start, start + 6)
+                     if torch.equal(turned[row], plain[row].rot90(k, (1, 2)))}
             assert len(kinds) == 1
             seen |= kinds
-    assert seen == set(range(turns))
-
-
-def test_half_turns_are_half_turns() -> None:
-    rows, plain = torch.arange(48), ready().batch(torch.arange(48)).inputs[0]
+    assert seen == {0, 1, 2, 3}
     half = ready(turns=2)
     drawn = [half.batch(rows, Draw(0, 0, step, CPU)).inputs[0][0] for step in range(8)]
     assert all(torch.equal(each, plain[0]) or torch.equal(each, plain[0].rot90(2, (1, 2))) for each in drawn)

@@ -127,15 +127,15 @@ class Verify(Supervised):
     # In the loop.
 
     def batch(self, rows: Tensor, draw: Draw | None = None) -> Batch:
-        """In training each identity is turned, and mirrored, by a draw of its own: turned it is another one."""
+        """In training each identity is turned by a draw of its own: turned it is another one."""
         batch = super().batch(rows, draw)
         if draw is None or self.settings.turns == 1:
             return batch
         (codes,) = batch.target
         drawn = torch.randint(self.settings.turns, (len(self._identities),), generator=draw.generator("turns"),
                               device=codes.device)
-        quarters = drawn[codes] * max(1, 4 // self.settings.turns)
-        return batch._replace(inputs=tuple(_turned(each, quarters) for each in batch.inputs))
+        return batch._replace(inputs=tuple(_turned(each, drawn[codes] * (4 // self.settings.turns))
+                                           for each in batch.inputs))
 
     def changed(self, rows: Tensor, changes: Sequence[Changes | None] = ()) -> Batch:
         """The target is a tuple of one tensor: codes of identities, which are no codes of outputs."""
@@ -228,12 +228,11 @@ def _pair_head(model: nn.Module) -> PairHead:
 
 
 def _turned(pictures: Tensor, quarters: Tensor) -> Tensor:
-    """Square pictures (n, C, H, W), each turned by so many quarters (n,); from 4 on mirrored first, then by 4 fewer."""
+    """Square pictures (n, C, H, W), each turned by so many quarters (n,)."""
     if pictures.ndim != 4 or pictures.shape[2] != pictures.shape[3]:
         raise RecipeError("turned identities are for square pictures", where="task.turns",
                           remedy="Leave task.turns out, or set data.image_size.")
-    turned = torch.where((quarters < 4).view(-1, 1, 1, 1), pictures, pictures.flip(3))
+    turned = pictures.clone()
     for k in range(1, 4):
-        these = quarters % 4 == k
-        turned[these] = turned[these].rot90(k, (2, 3))
+        turned[quarters == k] = pictures[quarters == k].rot90(k, (2, 3))
     return turned

@@ -168,9 +168,8 @@ class TaskSettings(Section):
                                 problem=("train fit", "dev fit"), scale="log")
     examples_each: int = knob(4, "of verify: examples of each identity in a batch; train.batch_size over it is the "
                               "number of identities", low=2, high=1000, problem="train fit")
-    turns: Literal[1, 2, 4, 8] = knob(
-        1, "of verify: square pictures turned by half a turn (2), by a quarter (4), or by a quarter and mirrored (8) "
-        "count as further identities in training; 1 = none", problem="dev fit")
+    turns: Literal[1, 2, 4] = knob(1, "of verify: square pictures turned by a quarter (4) or by half a turn (2) count "
+                                   "as further identities in training; 1 = none", problem="dev fit")
     shots: int = knob(1, "of verify by prototypes: examples that a prototype is the mean of", low=1, high=1000,
                       problem="real world")
     mining: Literal["semi-hard", "hard", "random"] = knob(
