@@ -130,7 +130,7 @@ for what, encode in (("raw pixels", lambda pictures: pictures.reshape(len(pictur
           one_shot_accuracy([(encode(each.known), encode(each.queries), each.answers) for each in official]))
 
 # %% [markdown]
-# With larger pictures, turned characters as further ones, and 60 epochs (`--recipe one-shot`) it goes further; the
+# With prototypes, turned characters as further ones, and 100 epochs (`--recipe one-shot`) it goes further; the
 # figures are in [the table of benchmarks](../../benchmarks/README.md).
 #
 # <a id="gallery"></a><!-- rows: 21.12 -->
