@@ -28,7 +28,7 @@ def test_the_report_shows_what_the_network_makes_and_how_it_came_to_it(run):
     assert [each["name"] for each in kept] == ["rebuilt", "samples", "between", "plane", "codes"]
     assert len(list((run.path / SNAPSHOTS).glob("*.png"))) == 3
     page = (run.path / "report.html").read_text()
-    assert "What it makes" in page
+    assert "What was learnt, in pictures" in page
     assert all(each["title"] in page for each in kept)
     assert "As training went on." in page
     assert "Residuals" not in page

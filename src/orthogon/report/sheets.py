@@ -65,7 +65,7 @@ def sheets(page: Page, view: View) -> None:
     taken = sorted((view.run.path / SNAPSHOTS).glob("*.png"))
     if not kept and not taken:
         return
-    page.section("What it makes", note="Pictures by the network itself, not chosen among others.")
+    page.section("What was learnt, in pictures")
     for each in kept:
         with Image.open(view.run.path / FOLDER / f"{each['name']}.png") as picture:
             page.image(picture_address(picture), each["title"], f"{each['title']}. {each['line']}")
