@@ -253,6 +253,9 @@ def test_a_run_that_learns_wrong_labels_by_heart_overfits(tmp_path):
     assert _finding(found, "dev loss").evidence["from"] < 30
     assert _finding(found, "train and dev").finding == "apart"
     assert run.evidence()["curves"]["readings"][1]["finding"] == "overfitting"
+    without = [each.curve for each in write_curves(run, descends=False)]
+    assert without == ["dev accuracy"]
+    assert [each["curve"] for each in run.evidence()["curves"]["readings"]] == without
 
 
 def test_a_run_that_was_stopped_early_still_falls_and_a_long_one_does_not(tmp_path):

@@ -33,6 +33,8 @@ CLOSE = 0.1
 """Dev loss within so large a share of train loss follows it."""
 HIGH = 0.3
 """A loss above so large a share of the first epoch's is high: little was learnt."""
+OF_LOSS = ("train loss", "dev loss", "train and dev", "steps")
+"""Curves that are read as those of a loss which training descends on."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,10 @@ def loss_still_falls(run: Run) -> bool:
     return read_curves(run.metrics())[0].finding == "falling"
 
 
-def write_curves(run: Run) -> tuple[Reading, ...]:
+def write_curves(run: Run, descends: bool = True) -> tuple[Reading, ...]:
     """The readings of a run, kept as its evidence "curves".
 
+    descends: whether training descends on the loss (`Task.has_loss`); where it does not, its course says nothing.
     {"readings": [{"curve", "finding", "sentence", "evidence"}], "work": []}
     """
     dev = (run.read_json("evaluations/dev.json") or {}).get("metrics") or {}
@@ -98,6 +101,7 @@ def write_curves(run: Run) -> tuple[Reading, ...]:
     acting = {"dropout": options.get("dropout") or options.get("input_dropout"), "augmentation": recipe.train.augment}
     readings = read_curves(lines, higher_is_better=dev.get(name, {}).get("higher_is_better", True),
                            disturbed=[each for each, acts in acting.items() if acts])
+    readings = tuple(each for each in readings if descends or each.curve not in OF_LOSS)
     run.write_evidence("curves", {"readings": [asdict(each) for each in readings], "work": []})
     return readings
 

@@ -201,7 +201,7 @@ class Session:
         splits = assess.summary(run)
         names = list(dict.fromkeys(each["baseline"] for each in comparisons))
         baseline = {name: assess.summary(run, name) for name in names}
-        write_curves(run)
+        write_curves(run, task.has_loss)
         diagnosis = diagnosed(run, task.metrics[0], noun)
         said = verdict(diagnosis, comparisons)
         health = health_findings(run.metrics())

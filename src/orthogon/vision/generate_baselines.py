@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -31,6 +32,7 @@ class PixelGaussian(Baseline):
 
     def fit(self, task: Task, rows: np.ndarray) -> None:
         from sklearn.decomposition import PCA
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
 
         assert isinstance(task, Generate)  # noqa: S101 - the task's own baseline
@@ -39,7 +41,10 @@ class PixelGaussian(Baseline):
         components = PCA(min(COMPONENTS, len(pixels) - 1, pixels.shape[1]), random_state=0).fit(pixels)
         codes = components.transform(pixels)
         count = min(self.gaussians, max(1, len(codes) // (2 * codes.shape[1])))
-        mixture = GaussianMixture(count, max_iter=20, tol=1e-2, reg_covar=1e-4 * codes.var(), random_state=0).fit(codes)
+        mixture = GaussianMixture(count, max_iter=20, tol=1e-2, reg_covar=1e-4 * codes.var(), random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # twenty steps are enough for a baseline
+            mixture.fit(codes)
         weights, means, covariances, axes, mean = map(np.asarray, (
             mixture.weights_, mixture.means_, mixture.covariances_, components.components_, components.mean_))
         generator = _Gaussians(weights, means, np.linalg.cholesky(covariances), axes, mean,
