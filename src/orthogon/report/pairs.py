@@ -34,7 +34,7 @@ def pairs(page: Page, view: View) -> None:
     table = [[f"{100 * rate:g} %", interval_cell(true_accept_metric(rate).estimate(rows)),
               f"{threshold_at(rows, rate):.3g}"] for rate in RATES]
     page.figure(
-        curves({view.main: (100 * curve.false_accept, 100 * curve.true_accept)}, log_x=True,
+        curves({str(view.main): (100 * curve.false_accept, 100 * curve.true_accept)}, log_x=True,
                title=f"ROC curve on {view.main}", x_label="pairs of two identities taken for one, %",
                y_label="pairs of one identity known as one, %"),
         "The ROC curve: the farther the threshold, the more of both sorts are taken for one identity.",
