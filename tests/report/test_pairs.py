@@ -1,5 +1,6 @@
 """Of a run that tells identities apart the report shows what each threshold costs."""
 
+import json
 import re
 from types import SimpleNamespace
 
@@ -7,18 +8,22 @@ import numpy as np
 import pytest
 
 from orthogon.draw.page import Page
-from orthogon.report.pairs import pairs
+from orthogon.report.pairs import pair_facts, pairs
 from orthogon.tasks.verification import judged
 from orthogon.train.rows import Rows
 
 
 def shown(encodings: np.ndarray, identities: np.ndarray) -> str:
+    rows = rows_of(encodings, identities)
+    page = Page("t")
+    pairs(page, SimpleNamespace(main="dev", pairs=pair_facts(rows)))
+    return page.render()
+
+
+def rows_of(encodings: np.ndarray, identities: np.ndarray) -> Rows:
     names = tuple(f"person {k}" for k in range(identities.max() + 1))
     found = {"target": identities, **judged(encodings.astype(np.float32), identities)}
-    rows = Rows("dev", np.arange(len(identities)).astype(str), found, names)
-    page = Page("t")
-    pairs(page, SimpleNamespace(main="dev", main_rows=rows))
-    return page.render()
+    return Rows("dev", np.arange(len(identities)).astype(str), found, names)
 
 
 @pytest.fixture
@@ -50,3 +55,12 @@ def test_the_threshold_grows_with_the_rate_and_so_does_what_is_known(people):
 
 def test_one_identity_alone_makes_no_section():
     assert "Same or different" not in shown(np.zeros((6, 3)), np.zeros(6, dtype=int))
+
+
+def test_what_is_shown_is_embedded(people):
+    told = pair_facts(rows_of(np.eye(12)[people], people))
+    assert told is not None
+    found = json.loads(json.dumps(told.to_dict()))
+    assert (found["same"], found["identities"]) == (288, 12)
+    assert [each["accepted"]["value"] for each in found["thresholds"]] == [1.0, 1.0, 1.0]
+    assert found["roc"]["true_accept"][-1] == found["roc"]["false_accept"][-1] == 1.0

@@ -19,8 +19,8 @@ def numbers(run: Run) -> dict[str, Any]:
     """All numbers of the run's report as plain JSON values, to six figures; parts that a run lacks are left out.
 
     Keys: those of result.json; "splits" and "baseline" also where the run has not ended; "curves"; "health"
-    (of the layers at the recorded steps); "classes" (figures per class), "confusion", "calibration", "residuals" and
-    "shown" (ids of the examples) of `main`.
+    (of the layers at the recorded steps); "classes" (figures per class), "confusion", "calibration", "pairs",
+    "residuals" and "shown" (ids of the examples) of `main`.
     """
     return of_view(View(run))
 
@@ -58,6 +58,7 @@ def _details(view: View) -> dict[str, Any]:
         **shown, "classes": [one.to_dict() for one in view.per_class],
         "confusion": _confusion(rows) if facts.is_single_label(rows) else None,
         "calibration": view.calibration.to_dict() if view.calibration else None,
+        "pairs": view.pairs.to_dict() if view.pairs else None,
     }
 
 

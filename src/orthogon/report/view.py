@@ -8,6 +8,7 @@ from typing import Any
 from orthogon.errors import RunError
 from orthogon.report import facts
 from orthogon.report.examples import SHOWN
+from orthogon.report.pairs import PairFacts, pair_facts
 from orthogon.stats.estimate import Estimate
 from orthogon.train.rows import Rows
 from orthogon.train.run import Run
@@ -88,6 +89,11 @@ class View:
                 found.setdefault(model, {}).setdefault(
                     split, {"n": document.get("n"), "metrics": document.get("metrics") or {}})
         return found
+
+    @cached_property
+    def pairs(self) -> PairFacts | None:
+        """What pairs of the main evaluation say, where it is of identities."""
+        return None if self.main_rows is None else pair_facts(self.main_rows)
 
     @cached_property
     def main(self) -> str | None:

@@ -18,7 +18,7 @@ class Items(Sequence[dict[str, Any]]):
     @overload
     def __getitem__(self, index: slice) -> Self: ...
     def __getitem__(self, index: int | slice) -> dict[str, Any] | Self:
-        if isinstance(index, int):
+        if not isinstance(index, slice):
             return self.items[index]
         some = copy.copy(self)
         some.items = self.items[index]

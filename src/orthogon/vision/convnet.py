@@ -91,7 +91,7 @@ class ConvNet(PictureNetwork):
         return tuple(each for each, last in zip(found, self._shown) if last)
 
     def classify(self, last: Tensor, *others: Tensor) -> Tensor:
-        features = last.mean((2, 3)) if self.grid == 1 else F.adaptive_avg_pool2d(last, self.grid).flatten(1)
+        features = F.adaptive_avg_pool2d(last, self.grid).flatten(1)
         if self.beside is not None:
             features = torch.cat([features, self.beside(*others).to(features.dtype)], dim=1)
         return self.output(self.dropout(features))
