@@ -149,7 +149,8 @@ _MLP = (
     Option("norm", "none", "none, batch, layer, group, streaming, weight or cosine"),
     Option("norm_after", False, "norm after each activation instead of before it"),
     Option("initializer", None, "first weights of all layers; left out: what suits the activation"),
-    Option("embedding", None, "width of every category's embedding; left out: by its codes", high=1024, **_SHAPE),
+    Option("embedding", None, "width of embeddings; left out: of categories by their codes, of tokens 100", high=1024,
+           **_SHAPE),
 )
 _CONVNET = (
     Option("width", 32, "channels of the first layer; each stage doubles them", high=512, **_SHAPE),

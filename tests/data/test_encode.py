@@ -160,9 +160,11 @@ def test_other_kinds_are_named():
         encoder.encode(table({"x": NumberColumn(np.zeros((3, 2)))}))
 
 
-def test_text_is_left_out_and_said_so():
+def test_text_without_a_word_that_recurs_is_left_out_and_said_so():
     data = table({"x": NumberColumn(np.arange(3.0)), "note": TextColumn(["a", "b", "c"])})
     assert [encoder.columns for encoder in fit_encoders(data, np.arange(3), SETTINGS)] == [("x",)]
+    letters = DataSettings(tokens="character")
+    assert [encoder.columns for encoder in fit_encoders(data, np.arange(3), letters)] == [("note",), ("x",)]
     assert [finding.column for finding in unused_inputs(data)] == ["note"]
     with pytest.raises(DataError, match="no column is left"):
         fit_encoders(table({"note": TextColumn(["a"])}), np.arange(1), SETTINGS)

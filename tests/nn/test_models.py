@@ -13,7 +13,7 @@ from torch import nn
 from orthogon.errors import RecipeError
 from orthogon.nn.activations import ACTIVATIONS, activation
 from orthogon.nn.initializers import initialize
-from orthogon.nn.models import Embeddings, OneHot, embedding_width, linear, mlp
+from orthogon.nn.models import Embeddings, MeanEmbedding, OneHot, TokenShares, embedding_width, linear, mlp
 from orthogon.nn.spec import InputSpec, ModelSpec
 from orthogon.registry import models
 
@@ -180,3 +180,24 @@ def test_worked_numbers_of_dense_layers():
     assert [sum(p.numel() for p in layer.parameters()) for layer in layers] == [78_500, 3_030, 3_100, 79_184]
     with torch.device("meta"):
         assert nn.Linear(1000 * 1000 * 3, 1000).weight.numel() == 3_000_000_000
+
+
+def test_a_text_is_the_mean_of_its_tokens_whatever_its_padding():
+    ids = torch.tensor([[4, 5, 4], [6, 0, 0]])
+    mean = MeanEmbedding(8, 3)
+    table = mean.table.weight
+    torch.testing.assert_close(mean(ids), torch.stack([(2 * table[4] + table[5]) / 3, table[6]]))
+    shares = TokenShares(8)(ids)
+    torch.testing.assert_close(shares, torch.tensor([[0, 0, 0, 2 / 3, 1 / 3, 0, 0], [0, 0, 0, 0, 0, 1.0, 0]]))
+    for bag in (mean, TokenShares(8)):
+        torch.testing.assert_close(bag(torch.nn.functional.pad(ids, (0, 4))), bag(ids))
+
+
+@pytest.mark.parametrize("name", ["linear", "mlp"])
+def test_texts_and_numbers_are_learnt_from_together(name):
+    spec = ModelSpec((InputSpec("text", (9,), (50,)), InputSpec("number", (2,))), 3)
+    model = models.load(name)(spec)
+    outputs = model(torch.randint(1, 50, (5, 9)), torch.randn(5, 2))
+    outputs.sum().backward()
+    assert outputs.shape == (5, 3)
+    assert all(parameter.grad is not None for parameter in model.parameters())

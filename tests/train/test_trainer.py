@@ -17,7 +17,7 @@ from orthogon.data.columns import NumberColumn
 from orthogon.errors import Diverged, Interrupted, RecipeError, RunError
 from orthogon.train.observers import Observer
 from orthogon.train.run import Run
-from orthogon.train.sampler import Shuffled
+from orthogon.train.sampler import Bucketed, Shuffled
 
 EVERYTHING = {
     "model__options": {"hidden": [8], "dropout": 0.3, "norm": "batch"}, "train__ema": 0.9,
@@ -224,3 +224,22 @@ def test_threads_and_determinism_are_as_they_were_afterwards():
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     trained(recipe(train__threads=before[0] + 1, train__deterministic=True))
     assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
+
+
+def test_bucketed_batches_hold_every_row_once_and_rows_of_like_length():
+    lengths = np.random.default_rng(0).integers(1, 200, 1003)
+    sampler = Bucketed(np.arange(1003), lengths, 16, seed=3)
+    batches = [sampler.batch(2, k) for k in range(sampler.batches(2))]
+    assert sorted(torch.cat(batches).tolist()) == list(range(1003))
+    spread = [np.ptp(lengths[batch.numpy()]) for batch in batches[:-1]]
+    assert np.median(spread) < 10
+    assert not torch.equal(batches[0], sampler.batch(3, 0))
+    assert torch.equal(batches[5], Bucketed(np.arange(1003), lengths, 16, seed=3).batch(2, 5))
+    firsts = [lengths[batch.numpy()].mean() for batch in batches[:-1]]
+    assert abs(np.corrcoef(firsts, np.arange(len(firsts)))[0, 1]) < 0.5
+
+
+def test_buckets_grow_as_batches_do():
+    sampler = Bucketed(np.arange(40), np.arange(40), 4, seed=0).growing(2.0, 1)
+    assert sampler.lengths(18) == (10, 5, 3)
+    assert sorted(torch.cat([sampler.batch(1, k) for k in range(5)]).tolist()) == list(range(40))

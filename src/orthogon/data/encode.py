@@ -7,20 +7,23 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from orthogon.data.columns import ImageColumn
+from orthogon.data.columns import ImageColumn, TextColumn
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.encoders import CategoryEncoder, Encoder, ImageEncoder, NumberEncoder
 from orthogon.data.pictures import SMALL, network_size
+from orthogon.data.text_encoder import TextEncoder, TokenSettings, words_recur
+from orthogon.data.tokens import TokenizerName
 from orthogon.errors import DataError, RecipeError
 
-__all__ = ["CategoryEncoder", "Encoder", "ImageEncoder", "NumberEncoder", "check_columns", "encoder_from_state",
-           "fit_encoders", "unused_inputs"]
+__all__ = ["CategoryEncoder", "Encoder", "ImageEncoder", "NumberEncoder", "TextEncoder", "check_columns",
+           "encoder_from_state", "fit_encoders", "unused_inputs"]
 
-READABLE = ("image", "number", "date", "category")
-_SORTS: dict[str, type[Encoder]] = {each.kind: each for each in (ImageEncoder, NumberEncoder, CategoryEncoder)}
+READABLE = ("image", "text", "number", "date", "category")
+_SORTS: dict[str, type[Encoder]] = {
+    each.kind: each for each in (ImageEncoder, TextEncoder, NumberEncoder, CategoryEncoder)}
 
 
-class EncodingSettings(Protocol):
+class EncodingSettings(TokenSettings, Protocol):
     """What of the recipe's `data` section the encoders follow."""
 
     image_size: int | None
@@ -32,14 +35,17 @@ class EncodingSettings(Protocol):
 def fit_encoders(
     data: Dataset, rows: np.ndarray, settings: EncodingSettings, most: int = SMALL
 ) -> list[Encoder]:
-    """Encoders for the inputs of the data, fitted on those rows alone: pictures first, then numbers, then categories.
+    """Encoders for the inputs of the data, fitted on those rows alone: pictures, then texts, numbers, categories.
 
     most: side up to which pictures keep their size, where the settings leave it open.
-    Dates count as numbers. Text is left out: `unused_inputs` says so. DataError where nothing is left to learn from.
+    Dates count as numbers; what `unused_inputs` names is left out. DataError where nothing is left.
     """
     rows = np.asarray(rows)
-    named = {kind: [name for name, column in data.inputs.items() if column.kind == kind] for kind in READABLE}
+    unused = {finding.column for finding in unused_inputs(data, settings.tokens)}
+    named = {kind: [name for name, column in data.inputs.items() if column.kind == kind and name not in unused]
+             for kind in READABLE}
     encoders: list[Encoder] = [_image_encoder(name, data, rows, settings, most) for name in named["image"]]
+    encoders += [TextEncoder.fitted(name, data, rows, settings) for name in named["text"]]
     numbers = [name for name, column in data.inputs.items() if column.kind in ("number", "date")]
     if numbers:
         encoders.append(NumberEncoder.fitted(numbers, data, rows))
@@ -48,7 +54,7 @@ def fit_encoders(
     if not encoders:
         raise DataError(
             "no column is left to learn from", where=data.name,
-            remedy=f"Inputs: {', '.join(data.inputs) or 'none'}; only pictures, numbers, dates, categories count.",
+            remedy=f"Inputs: {', '.join(data.inputs) or 'none'}; pictures, texts, numbers, dates, categories count.",
         )
     return encoders
 
@@ -77,20 +83,29 @@ def _size(column: ImageColumn, rows: np.ndarray, settings: EncodingSettings, mos
     return network_size(seen, settings.image_size, most)
 
 
-def unused_inputs(data: Dataset) -> list[Finding]:
-    """One warning for each input column that no encoder reads yet."""
+def unused_inputs(data: Dataset, tokens: TokenizerName | None = None) -> list[Finding]:
+    """One warning for each input column that is not read: of another kind, or words of which none occurs twice.
+
+    tokens: what texts are split into; None: words.
+    """
+    whole_words = tokens in (None, "word", "whitespace")
+    names = [name for name, column in data.inputs.items()
+             if whole_words and isinstance(column, TextColumn) and not words_recur(column)]
     return [
-        Finding("unused-column", "warning", f"column {name!r} is {column.kind} and is not used: this network reads "
-                "pictures, numbers, dates and categories", where=data.name, column=name,
+        *(Finding("unused-column", "warning", f"column {name!r} is text of which no word occurs twice, and is not used",
+                  where=data.name, column=name, remedy="To read it letter by letter: --set data.tokens=character")
+          for name in names),
+        *(Finding("unused-column", "warning", f"column {name!r} is {column.kind} and is not used: this network reads "
+                "pictures, texts, numbers, dates and categories", where=data.name, column=name,
                 remedy=f"If it has few values: --set 'data.types={{{name}: category}}'")
-        for name, column in data.inputs.items() if column.kind not in READABLE
+        for name, column in data.inputs.items() if column.kind not in READABLE),
     ]
 
 
 def check_columns(encoders: Sequence[Encoder], data: Dataset, ignored: Sequence[str] = ()) -> None:
     """DataError naming the columns where the data does not have those that the network was trained on.
 
-    ignored: columns that may be there and are not read: the target, text, groups.
+    ignored: columns that may be there and are not read: the target, groups.
     """
     trained = [name for encoder in encoders for name in encoder.columns]
     given = [name for name in data.columns if name in trained or name not in ignored]

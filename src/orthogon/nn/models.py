@@ -14,11 +14,16 @@ from orthogon.nn.activations import activation as make_activation
 from orthogon.nn.initializers import initialize, initialize_output
 from orthogon.nn.norms import MAKES_BIAS_REDUNDANT, NORMS
 from orthogon.nn.norms import norm as make_norm
-from orthogon.nn.spec import InputSpec, ModelSpec
+from orthogon.nn.padding import lengths_of
+from orthogon.nn.spec import PAD, InputSpec, ModelSpec
 from orthogon.nn.weight_norms import WEIGHT_NORMS, CosineLinear
 
 _WITHOUT_LAYER = ("none", *WEIGHT_NORMS)
 """Norms that put no layer beside the activation."""
+
+
+TOKEN_WIDTH = 100
+"""The width of the embedding of a token, where no other is asked for."""
 
 
 def embedding_width(codes: int) -> int:
@@ -65,8 +70,35 @@ class OneHot(nn.Module):
         return hot.scatter_(1, codes + self.offsets, 1.0).index_select(1, self.known)  # pyright: ignore[reportArgumentType]
 
 
+class MeanEmbedding(nn.Module):
+    """Ids int64 N×T -> the mean of the embeddings of their tokens, float N×width; of padding alone zeros."""
+
+    def __init__(self, ids: int, width: int) -> None:
+        super().__init__()
+        self.table = nn.EmbeddingBag(ids, width, mode="mean", padding_idx=PAD)
+        nn.init.normal_(self.table.weight, std=width**-0.5)
+        with torch.no_grad():
+            self.table.weight[PAD].zero_()
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.table(ids)
+
+
+class TokenShares(nn.Module):
+    """Ids int64 N×T -> which share of the tokens each token is, float N×(ids − 1): a bag of words without padding."""
+
+    def __init__(self, ids: int) -> None:
+        super().__init__()
+        self.ids = ids
+
+    def forward(self, ids: Tensor) -> Tensor:
+        share = 1 / lengths_of(ids).clamp(min=1).float()
+        bag = torch.zeros(len(ids), self.ids, device=ids.device)
+        return bag.scatter_add_(1, ids, share.unsqueeze(1).expand(ids.shape))[:, PAD + 1 :]
+
+
 class Flat(nn.Module):
-    """Inputs of any kind -> one vector per example: pictures flattened, categories through `categories`."""
+    """Inputs of any kind -> one vector per example: pictures flattened, categories and tokens embedded or one-hot."""
 
     def __init__(self, inputs: Sequence[InputSpec], embedding: int | None, one_hot: bool) -> None:
         super().__init__()
@@ -83,6 +115,10 @@ class Flat(nn.Module):
 
 
 def _flattener(item: InputSpec, embedding: int | None, one_hot: bool) -> tuple[nn.Module, int]:
+    if item.kind == "text":
+        (ids,) = item.levels
+        wide = embedding or TOKEN_WIDTH
+        return (TokenShares(ids), ids - 1) if one_hot else (MeanEmbedding(ids, wide), wide)
     if item.kind != "category":
         return (nn.Flatten() if len(item.shape) > 1 else nn.Identity()), prod(item.shape)
     if one_hot:
@@ -137,14 +173,14 @@ def _hidden_layer(width: int, size: int, activation: str, norm: str, norm_after:
 
 
 def linear(spec: ModelSpec) -> nn.Module:
-    """Logistic, softmax or linear regression: one layer over flat inputs, categories one-hot."""
+    """Logistic, softmax or linear regression: one layer over flat inputs, categories one-hot, texts as words."""
     return MLP(spec, one_hot=True)
 
 
 def mlp(spec: ModelSpec, hidden: Sequence[int] = (256, 128), activation: str = "relu",
         dropout: float | Sequence[float] = 0.0, input_dropout: float = 0.0, norm: str = "none",
         norm_after: bool = False, initializer: str | None = None, embedding: int | None = None) -> nn.Module:
-    """Fully connected layers; pictures are flattened, categories embedded.
+    """Fully connected layers; pictures are flattened, categories embedded, of texts the embeddings averaged.
 
     hidden: sizes of the hidden layers. activation: a name (relu, leaky_relu, tanh, sigmoid, gelu, selu, …).
     dropout: share of the hidden units left out in training; one number, or one for each hidden layer (row 5.04).
@@ -152,7 +188,7 @@ def mlp(spec: ModelSpec, hidden: Sequence[int] = (256, 128), activation: str = "
     initializer: a name (zeros, small_random, lecun_normal, glorot_uniform, he_normal, …) for all layers; left out: what
     suits the activation, and small weights in the last layer. norm: none, batch, layer, group, streaming;
     or of the weights: weight, cosine. norm_after: after each activation instead of before it (rows 9.03, 35.05).
-    embedding: width of every category's embedding; left out: min(50, (codes + 1) // 2).
+    embedding: width of every category's and token's embedding; left out: min(50, (codes + 1) // 2), of tokens 100.
     """
     if not isinstance(hidden, Sequence) or not all(isinstance(size, int) and size >= 1 for size in hidden):
         raise RecipeError(f"hidden is a list of sizes of at least 1; got {hidden!r}", where="model.options.hidden",

@@ -5,6 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from orthogon.nn.spec import PAD
+
+
+def lengths_of(ids: Tensor) -> Tensor:
+    """Int64 (N,): how many tokens each row of ids N×T holds, which is filled up on the right with `PAD`."""
+    return (ids != PAD).sum(1)
+
 
 def without_padding(x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """x with zeros behind its lengths, and the mask N×T of what is there; without lengths x itself and None."""

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+PAD, UNKNOWN, BEGIN, END = range(4)
+"""Ids of no word: what fills a sequence up, a token that is not in the vocabulary, where a sequence begins and ends."""
+
+FIRST_TOKEN = 4
+"""The id of the first token of a vocabulary."""
+
 
 @dataclass(frozen=True)
 class InputSpec:
     """One tensor that the model is given.
 
-    kind:   "image" (float N×C×H×W), "number" (float N×D), "category" (int64 N×K).
-    shape:  its shape without the batch.
-    levels: for categories, how many codes each of the K columns has; code 0 is "unknown".
+    kind:   "image" (float N×C×H×W), "number" (float N×D), "category" (int64 N×K), "text" (int64 N×T: ids of tokens,
+            filled up on the right with `PAD`; a batch is cut to its longest).
+    shape:  its shape without the batch; of text the longest that is stored.
+    levels: for categories, how many codes each of the K columns has, code 0 is "unknown"; for text, how many ids.
     """
 
     kind: str

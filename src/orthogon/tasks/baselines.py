@@ -31,6 +31,8 @@ def baselines_for(task: Task) -> list[Baseline]:
     """Majority and linear always; naive Bayes where one of several classes is told by inputs that are not too many;
     boosted trees on tables, up to 20 labels at once."""
     assert isinstance(task, Supervised)  # noqa: S101
+    if set(task.inputs.kinds) == {"text"}:
+        return [Majority()]
     found: list[Baseline] = [Majority(), Linear()]
     if isinstance(task, Classify) and is_affordable(task):
         found.insert(1, NaiveBayes())
@@ -155,7 +157,7 @@ class BoostedTrees(_Fitted):
 
     def _categories(self, task: Supervised) -> list[bool]:
         mask: list[bool] = []
-        for item in task.inputs.specs():
+        for item in (each for each in task.inputs.specs() if each.kind != "text"):
             levels = [codes <= MOST_CATEGORIES for codes in item.levels]
             mask += levels if item.kind == "category" else [False] * item.shape[0]
         return mask

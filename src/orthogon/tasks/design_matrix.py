@@ -16,10 +16,13 @@ SIDE = 32
 
 
 def design_matrix(task: Encoded, rows: np.ndarray, one_hot: bool) -> np.ndarray:
-    """Float32 (n, D): the encoded inputs side by side; pictures averaged down to 32 pixels and flattened."""
+    """Float32 (n, D): the encoded inputs side by side; pictures averaged down to 32 pixels and flattened. Texts are
+    left out: they are not a row of numbers of a size that fits."""
     index = torch.as_tensor(rows, dtype=torch.int64, device=task.inputs.device)
     blocks = []
     for encoder, stored in zip(task.inputs.encoders, task.inputs.stored):
+        if encoder.kind == "text":
+            continue
         if encoder.kind == "image":
             blocks.append(torch.cat([_small(encoder.prepare(stored[part])) for part in index.split(4096)]))
         elif encoder.kind == "category" and one_hot:
@@ -38,5 +41,6 @@ def _small(pictures: torch.Tensor) -> torch.Tensor:
 
 def width(task: Encoded) -> int:
     """Its columns without one-hot codes."""
-    sizes = [[*item.shape[:1], *(min(side, SIDE) for side in item.shape[1:])] for item in task.inputs.specs()]
+    sizes = [[*item.shape[:1], *(min(side, SIDE) for side in item.shape[1:])] for item in task.inputs.specs()
+             if item.kind != "text"]
     return sum(map(prod, sizes))

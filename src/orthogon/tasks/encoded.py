@@ -15,11 +15,14 @@ from orthogon.data.changes import Changes
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.encode import unused_inputs
 from orthogon.data.pictures import SMALL
+from orthogon.data.text_encoder import long_texts
+from orthogon.data.tokens import TokenizerName
 from orthogon.errors import DataError, RecipeError, nearest
 from orthogon.nn.spec import ModelSpec
 from orthogon.tasks.inputs import Inputs
 from orthogon.train.randomness import Draw
 from orthogon.train.recipe import DataSettings, TaskSettings
+from orthogon.train.sampler import Bucketed, Sampler
 from orthogon.train.task import Batch, Metric, Task
 
 
@@ -29,11 +32,14 @@ class Encoded(Task):
     inputs: the encoders and what they encoded.
     weighs_errors: whether `task.costs` has a meaning.
     normalization: of pictures, where the recipe leaves it open: "unit", or None: fitted.
+    tokens, lowercase: of texts, where the recipe leaves them open; None: words, in lower case.
     picture_side: up to which pictures keep their own size. whole_pictures: whether new ones are asked for in theirs.
     """
 
     weighs_errors: ClassVar[bool] = False
     normalization: ClassVar[str | None] = None
+    tokens: ClassVar[TokenizerName | None] = None
+    lowercase: ClassVar[bool | None] = None
     picture_side: ClassVar[int] = SMALL
     whole_pictures: ClassVar[bool] = False
 
@@ -42,8 +48,9 @@ class Encoded(Task):
         if settings.costs and not self.weighs_errors:
             raise RecipeError(f"{self.name} has no errors of one class taken for another", where="task.costs",
                               remedy="Costs are for classify; leave them out.")
-        if data.normalize is None and self.normalization is not None:
-            data = data.model_copy(update={"normalize": self.normalization})
+        preferred = {"normalize": self.normalization, "tokens": self.tokens, "lowercase": self.lowercase}
+        data = data.model_copy(update={name: value for name, value in preferred.items()
+                                       if value is not None and getattr(data, name) is None})
         self.inputs = Inputs(data, self.augment, self.picture_side)
         self._example_weight: Tensor | None = None
         self._on_cpu = True
@@ -71,7 +78,7 @@ class Encoded(Task):
     # The contract.
 
     def check(self, data: Dataset) -> list[Finding]:
-        return unused_inputs(data)
+        return [*unused_inputs(data, self.data_settings.tokens), *long_texts(data, self.data_settings.max_tokens)]
 
     def fit(self, data: Dataset, rows: np.ndarray) -> None:
         rows = np.asarray(rows)
@@ -98,6 +105,13 @@ class Encoded(Task):
     @property
     def spec(self) -> ModelSpec:
         return ModelSpec(self.inputs.specs(), self._outputs())
+
+    def sampler(self, rows: np.ndarray, batch_size: int, seed: int, device: torch.device) -> Sampler:
+        """Every row once an epoch; texts of like length together."""
+        lengths = self.inputs.lengths()
+        if lengths is None:
+            return super().sampler(rows, batch_size, seed, device)
+        return Bucketed(rows, lengths.cpu().numpy()[rows], batch_size, seed, device)
 
     def default_model(self) -> tuple[str, dict[str, Any]]:
         return ("convnet" if "image" in self.inputs.kinds else "mlp"), {}

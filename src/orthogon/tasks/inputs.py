@@ -16,6 +16,7 @@ from orthogon.data.dataset import Dataset
 from orthogon.data.encode import Encoder, ImageEncoder, check_columns, encoder_from_state, fit_encoders
 from orthogon.data.pictures import SMALL
 from orthogon.errors import RecipeError
+from orthogon.nn.padding import lengths_of
 from orthogon.nn.spec import InputSpec
 
 if TYPE_CHECKING:
@@ -90,6 +91,11 @@ class Inputs:
             return tuple(_gathered(stored, prepare, rows, None) for stored, prepare, _ in self._pipes)
         return tuple(_gathered(stored, prepare, rows, change)
                      for (stored, prepare, _), change in zip(self._pipes, changes))
+
+    def lengths(self) -> Tensor | None:
+        """Int64 (n,): tokens of each row's texts, the longest of several; None where there is no text."""
+        found = [lengths_of(stored) for stored, encoder in zip(self.stored, self.encoders) if encoder.kind == "text"]
+        return torch.stack(found).amax(0) if found else None
 
     @property
     def channels_last(self) -> bool:

@@ -19,6 +19,9 @@ from orthogon.train.task import Task
 AT_ONCE = 32 << 20
 """Bytes of inputs."""
 
+EMBEDDED = 256
+"""Numbers that a token becomes, about."""
+
 
 def predict(
     task: Task, model: nn.Module, rows: np.ndarray, compute: Compute, batch_size: int | None = None
@@ -45,7 +48,7 @@ def examples_at_once(spec: ModelSpec) -> int:
     A network makes many times that of its inputs: 512 photographs of 224 pixels would be gigabytes, and most of the
     time would go into fetching memory.
     """
-    bytes_each = 4 * sum(prod(item.shape) for item in spec.inputs)
+    bytes_each = 4 * sum(prod(item.shape) * (EMBEDDED if item.kind == "text" else 1) for item in spec.inputs)
     return min(512, max(16, AT_ONCE // max(1, bytes_each)))
 
 

@@ -57,6 +57,9 @@ class Features:
     def specs(self) -> tuple[InputSpec, ...]:
         return (InputSpec("number", tuple(self.stored.shape[1:])),)
 
+    def lengths(self) -> None:
+        """Rows of features are all of one length."""
+
     def changes(self, count: int, draw: Draw | None) -> tuple[Mirrored, ...]:
         if draw is None or len(self.place) == 1:
             return ()

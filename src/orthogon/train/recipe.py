@@ -97,6 +97,18 @@ class DataSettings(Section):
         "[...]} in 0 to 255; left out: what the weights were trained with, else what suits the task",
         problem="train fit"
     )
+    tokens: Literal["whitespace", "word", "character", "bpe", "unigram"] | None = knob(
+        None, "what texts are split into; bpe and unigram learn parts of words; left out: mostly words",
+        problem=("train fit", "dev fit"))
+    vocabulary: int | None = knob(None, "most tokens that are known, the commonest; left out: 30,000 words, 8,000 "
+                                  "parts of words", low=5, high=2_000_000, scale="log",
+                                  problem=("train fit", "dev fit"))
+    min_count: int | None = knob(None, "how often a token occurs in train at least to be known; left out: 2 of words, "
+                                 "1 of characters and parts of words", low=1, high=1_000_000, problem="dev fit")
+    max_tokens: int | None = knob(None, "tokens after which a text is cut; left out: the longest of train, up to 1,000",
+                                  low=1, high=100_000, scale="log", problem=("train fit", "speed"))
+    lowercase: bool | None = knob(None, "whether texts are read in lower case; left out: as suits the task",
+                                  problem=("train fit", "dev fit"))
     corrections: str | None = knob(None, "CSV of id, given, corrected: labels changed as the data is read, in all "
                                    "parts", problem="description")
     skip_bad: bool = knob(False, "leave unreadable files out (they are listed) instead of refusing",

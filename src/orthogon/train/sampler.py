@@ -88,13 +88,46 @@ class Shuffled(Sampler):
         whole, rest = divmod(len(self.rows), size)
         return whole if whole and (rest == 0 or (rest == 1 and size > 1)) else whole + 1
 
+    def order(self, epoch: int) -> Tensor:
+        """Int64: the places of the rows in the order in which they are taken."""
+        return torch.randperm(len(self.rows), generator=generator(self.seed, "order", epoch))
+
     def batch(self, epoch: int, k: int) -> Tensor:
         if epoch != self._epoch:
-            order = torch.randperm(len(self.rows), generator=generator(self.seed, "order", epoch))
-            self._epoch, self._order = epoch, self.rows[order].to(self.device)
             self._size, self._count = self.size(epoch), self.batches(epoch)
+            self._epoch, self._order = epoch, self.rows[self.order(epoch)].to(self.device)
         start = k * self._size
         return self._order[start:] if k == self._count - 1 else self._order[start : start + self._size]
+
+
+class Bucketed(Shuffled):
+    """Every row once an epoch, rows of like length together, so that little is spent on padding.
+
+    lengths: int (n,), of each row. In a new order each time: the rows are shuffled, sorted by length within pools of
+    100 batches, and the batches shuffled again, but for the last one.
+    """
+
+    POOL = 100
+
+    def __init__(self, rows: np.ndarray, lengths: np.ndarray, batch_size: int, seed: int,
+                 device: torch.device | str = "cpu", growth: float = 1.0, every: int = 1) -> None:
+        super().__init__(rows, batch_size, seed, device, growth, every)
+        self.row_lengths = torch.as_tensor(lengths, dtype=torch.int64)
+        if self.row_lengths.shape != self.rows.shape:
+            raise ValueError(f"{len(self.row_lengths)} lengths for {len(self.rows)} rows")
+
+    def growing(self, factor: float, every: int) -> Bucketed:
+        return Bucketed(self.rows.numpy(), self.row_lengths.numpy(), self.first_size, self.seed, self.device, factor,
+                        every)
+
+    def order(self, epoch: int) -> Tensor:
+        shuffled, size = super().order(epoch), self.size(epoch)
+        pool = torch.arange(len(shuffled)) // (size * self.POOL)
+        by_length = torch.argsort(self.row_lengths[shuffled], stable=True)
+        shuffled = shuffled[by_length[torch.argsort(pool[by_length], stable=True)]]
+        whole = self.batches(epoch) - 1
+        batches = torch.randperm(whole, generator=generator(self.seed, "buckets", epoch))
+        return torch.cat([shuffled[: whole * size].view(whole, size)[batches].flatten(), shuffled[whole * size :]])
 
 
 class Nothing(Sampler):

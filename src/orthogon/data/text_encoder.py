@@ -1,0 +1,145 @@
+"""Text as ids of tokens: the tokenizer and the vocabulary, fitted on the train rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from orthogon.data.columns import CategoryColumn, Column, TextColumn
+from orthogon.data.dataset import Dataset, Finding
+from orthogon.data.encoders import Encoder
+from orthogon.data.tokens import SUBWORDS, Tokenizer, TokenizerName, tokenizer, tokenizer_from_state
+from orthogon.data.vocabulary import Vocabulary, padded
+from orthogon.errors import DataError
+from orthogon.nn.padding import lengths_of
+from orthogon.nn.spec import BEGIN, END, UNKNOWN, InputSpec
+
+WORDS = 30_000
+"""Ids of a vocabulary of words, where no other number is asked for (row 25.07: 30,000 to 50,000 are usual)."""
+
+LONGEST = 1000
+"""Tokens after which a text is cut, where no other number is asked for."""
+
+_AT_ONCE = 4096
+
+
+class TokenSettings(Protocol):
+    """What of the recipe's `data` section text follows."""
+
+    tokens: TokenizerName | None
+    vocabulary: int | None
+    min_count: int | None
+    max_tokens: int | None
+    lowercase: bool | None
+
+
+class TextEncoder(Encoder):
+    """One text column as ids: int32 N×T in storage, int64 in the batch, cut there to the longest of the batch.
+
+    longest: T; longer texts are cut. A text without tokens is one unknown token, so that no sequence is empty.
+    begin, end: whether the marks `BEGIN` and `END` stand around each text.
+    """
+
+    kind = "text"
+
+    def __init__(self, column: str, tokens: Tokenizer, vocabulary: Vocabulary, longest: int, lowercase: bool,
+                 begin: bool = False, end: bool = False) -> None:
+        self.columns = (column,)
+        self.tokenizer, self.vocabulary, self.longest, self.lowercase = tokens, vocabulary, longest, lowercase
+        self.begin, self.end = begin, end
+
+    @classmethod
+    def fitted(cls, column: str, data: Dataset, rows: np.ndarray, settings: TokenSettings, begin: bool = False,
+               end: bool = False) -> TextEncoder:
+        """On the texts of those rows. Left open: words in lower case, which occur twice at least; T the longest of
+        these texts, up to 1,000."""
+        texts = _texts(data, column, rows, lowercase := settings.lowercase is not False)
+        tokens = tokenizer(settings.tokens or "word")
+        tokens.fit(texts, settings.vocabulary or SUBWORDS)
+        split = tokens.split_all(texts)
+        minimum = settings.min_count or (1 if tokens.subwords else 2)
+        try:
+            vocabulary = Vocabulary.fitted(split, settings.vocabulary or WORDS, minimum)
+        except DataError as error:
+            raise DataError(error.what, where=f"{data.name}: column {column!r}", remedy=error.remedy) from None
+        marks = begin + end
+        longest = settings.max_tokens or min(LONGEST, max(1, *(len(each) for each in split)) + marks)
+        return cls(column, tokens, vocabulary, longest, lowercase, begin, end)
+
+    def input_spec(self) -> InputSpec:
+        return InputSpec("text", (self.longest,), (len(self.vocabulary),))
+
+    def encode(self, data: Dataset) -> Tensor:
+        stored = np.zeros((len(data), self.longest), dtype=np.int32)
+        for start in range(0, len(data), _AT_ONCE):
+            rows = np.arange(start, min(start + _AT_ONCE, len(data)))
+            stored[rows] = padded([self.ids(tokens) for tokens in self._split(data, rows)], self.longest)
+        return torch.from_numpy(stored)
+
+    def _split(self, data: Dataset, rows: np.ndarray) -> list[list[str]]:
+        return self.tokenizer.split_all(_texts(data, self.columns[0], rows, self.lowercase))
+
+    def ids(self, tokens: list[str]) -> list[int]:
+        """With the marks around them, cut so that the mark of the end stays."""
+        kept = self.vocabulary.ids(tokens)[: self.longest - self.begin - self.end] or [UNKNOWN]
+        return [*([BEGIN] if self.begin else ()), *kept, *([END] if self.end else ())]
+
+    def text(self, ids: list[int]) -> str:
+        """The text of ids, without marks: the way back, but for letter case, unknown tokens and what was cut."""
+        return self.tokenizer.join(self.vocabulary.tokens(id for id in ids if id not in (BEGIN, END)))
+
+    def prepare(self, stored: Tensor) -> Tensor:
+        longest = int(lengths_of(stored).max()) if len(stored) else 1
+        return stored[:, : max(1, longest)].long()
+
+    def state(self) -> dict[str, Any]:
+        return {"kind": "text", "column": self.columns[0], "tokenizer": self.tokenizer.state(),
+                "vocabulary": self.vocabulary.state(), "longest": self.longest, "lowercase": self.lowercase,
+                "begin": self.begin, "end": self.end}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> TextEncoder:
+        return cls(state["column"], tokenizer_from_state(state["tokenizer"]),
+                   Vocabulary.from_state(state["vocabulary"]), state["longest"], state["lowercase"], state["begin"],
+                   state["end"])
+
+
+def _texts(data: Dataset, name: str, rows: np.ndarray, lowercase: bool) -> list[str]:
+    column: Column = data.columns[name]
+    if not isinstance(column, (TextColumn, CategoryColumn)):
+        raise DataError(f"column {name!r} is of kind {column.kind} where the network was trained on text",
+                        where=data.name, remedy=f"Say how to read it: --set 'data.types={{{name}: text}}'")
+    texts = [column.cell(int(row)) for row in rows]
+    return [text.lower() for text in texts] if lowercase else texts
+
+
+def words_recur(column: TextColumn) -> bool:
+    """Whether any word stands in two texts, or twice in one: what holds none is a name or a key, not a text."""
+    seen: set[str] = set()
+    for value in column.values:
+        for word in (value or "").lower().split():
+            if word in seen:
+                return True
+            seen.add(word)
+    return False
+
+
+def long_texts(data: Dataset, most: int | None) -> list[Finding]:
+    """One note for each text input of which some texts are cut. most: tokens; None: as many as are kept by default."""
+    found = []
+    for name, column in data.inputs.items():
+        if not isinstance(column, TextColumn):
+            continue
+        words = np.array([(value or "").count(" ") + 1 for value in column.values])
+        cut = words > (most or LONGEST)
+        if cut.any():
+            row = int(np.argmax(words))
+            found.append(Finding(
+                "long-text", "note", f"{int(cut.sum()):,} of {len(words):,} texts have more than {most or LONGEST:,} "
+                f"words, the longest {words[row]:,}; they are cut", where=f"{data.name}: id {data.ids[row]}",
+                column=name, remedy="Set data.max_tokens to read more of each."))
+    return found
