@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from orthogon.errors import RecipeError, nearest
+from orthogon.nn.small_maps import SmallMapConv2d
 from orthogon.nn.spec import ModelSpec
 from orthogon.nn.trunk import FeatureMap, PictureNetwork
 from orthogon.vision.blocks import choose_form, initialize_network, lone_picture, require_side
@@ -23,10 +24,10 @@ class BasicBlock(nn.Module):
 
     def __init__(self, channels: int, width: int, stride: int, around: nn.Module | None) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, width, 3, stride, 1, bias=False)
+        self.conv1 = SmallMapConv2d(channels, width, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.conv2 = SmallMapConv2d(width, width, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.downsample = around
 
@@ -48,7 +49,7 @@ class Bottleneck(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(channels, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+        self.conv2 = SmallMapConv2d(width, width, 3, stride, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.conv3 = nn.Conv2d(width, self.expansion * width, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(self.expansion * width)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from orthogon.nn.small_maps import SmallMapConv2d
 from orthogon.nn.spec import ModelSpec
 from orthogon.vision.blocks import FullyConnectedHead, choose_form, lone_picture, require_side
 
@@ -17,7 +18,7 @@ def _features(channels: int, side: int, convolutions: tuple[int, ...], width: in
     for block, count in enumerate(convolutions):
         after = width * min(2**block, 8)
         for _ in range(count):
-            layers.append(nn.Conv2d(channels, after, 3, padding=1))
+            layers.append(SmallMapConv2d(channels, after, 3, padding=1))
             layers += [nn.BatchNorm2d(after)] if norm else []
             layers.append(nn.ReLU(inplace=True))
             channels = after
