@@ -41,7 +41,7 @@ for known in (1, 10, 100, 1000):
 # And where only one picture of each is known, it is *one-shot* recognition: what makes two pictures the same must have
 # been learnt before, from others.
 #
-# <a id="triplets"></a><!-- rows: 21.05 21.07 21.09 -->
+# <a id="triplets"></a><!-- rows: 21.05 21.06 21.07 21.09 -->
 # ## Encodings from triplets
 #
 # *Terminal:* `orthogon train omniglot --task verify --set task.loss=triplet`
@@ -56,6 +56,10 @@ for known in (1, 10, 100, 1000):
 # Without the margin all encodings could be one point at no cost. A batch holds several pictures of each of its
 # characters, so that triplets can be made within it. And dev holds *other characters* than training: what counts is how
 # well those are told apart that the network has never seen.
+#
+# DeepFace (Taigman et al. 2014) still learnt to classify 4,000 known people, took the layer before the last as the encoding,
+# and came within a point of what people reach on pairs of faces (97.35 % against 97.5 %, by its authors). FaceNet (Schroff
+# et al. 2015) left the classes out and learnt the distances themselves, as here.
 
 # %%
 SMALL = {"data.image_size": 28, "task.loss": "triplet", "model.options.width": 16, "train.batch_size": 120,
