@@ -71,7 +71,7 @@ def search(step: Step, state: Any, begin: Tensor, end: int, at_most: int | Tenso
     spec.check_length(int(limits.max()))
     beams, trail, results = _Beams.first(begin, spec.width), _Trail(len(begin), spec.most), []
     for t in range(1, int(limits.max()) + 1):
-        logs, state, attention = _asked(step, beams.tokens, state)
+        logs, state, attention = asked(step, beams.tokens, state)
         beams = beams.attending(attention)
         last = (limits[beams.sentence] == t)[:, None]
         total, index = _candidates(beams, _allowed(logs, banned, end, last, spec), spec.most)
@@ -94,12 +94,12 @@ def search(step: Step, state: Any, begin: Tensor, end: int, at_most: int | Tenso
         if done.all():
             break
         rows = beams.rows(parent.gather(1, chosen))[~done]
-        state = _followed(state, rows.flatten(), ~done)
+        state = followed(state, rows.flatten(), ~done)
         beams = beams.following(best, token.gather(1, chosen), chosen, over, ended, ~done, rows, spec)
     return trail.hypotheses(*(torch.cat(field) for field in zip(*((where, *ended) for where, ended in results))))
 
 
-def _asked(step: Step, tokens: Tensor, state: Any) -> tuple[Tensor, Any, Tensor | None]:
+def asked(step: Step, tokens: Tensor, state: Any) -> tuple[Tensor, Any, Tensor | None]:
     """The answer of the model, checked, in float32 at least."""
     logs, state, *attention = step(tokens, state)
     if logs.ndim != 2 or len(logs) != len(tokens):
@@ -143,16 +143,16 @@ def _descending(values: Tensor) -> tuple[Tensor, Tensor]:
     return values.sort(dim=1, descending=True, stable=True)
 
 
-def _followed(state: Any, rows: Tensor, going: Tensor) -> Any:
+def followed(state: Any, rows: Tensor, going: Tensor) -> Any:
     """The state of the rows that go on. rows: indices. going: which sentences do."""
     if isinstance(state, Tensor):
         return state.index_select(0, rows)
     if isinstance(state, PerSentence):
         return state if going.all() else PerSentence(state.tensor[going])
     if isinstance(state, dict):
-        return {key: _followed(value, rows, going) for key, value in state.items()}
+        return {key: followed(value, rows, going) for key, value in state.items()}
     if isinstance(state, tuple | list):
-        items = [_followed(value, rows, going) for value in state]
+        items = [followed(value, rows, going) for value in state]
         return type(state)(*items) if hasattr(state, "_fields") else type(state)(items)
     if state is None:
         return None
