@@ -1,0 +1,1 @@
+"""Texts: what is learnt from sentences, and how what a model writes is judged."""
