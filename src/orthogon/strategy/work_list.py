@@ -28,7 +28,7 @@ class Work:
     gain:     of the main metric, positive = better; None where nothing was measured. Unit "rate" is shown in points.
     cost:     in words ("1.2 x training time", "200 labels").
     source:   which inquiry says so: "probes", "learning curve", "tags", "slices", "labels", "calibration", "mismatch",
-              "human".
+              "human", "blame".
     needed:   examples that would decide, where that is not known.
     note:     what else must be known, in a sentence.
     changes:  flat recipe keys -> values that do it; empty where it is no matter of the recipe.
