@@ -11,6 +11,7 @@ from torch import Tensor
 
 from orthogon.errors import RecipeError
 from orthogon.nn.beam_spec import BeamSpec, coverage_of
+from orthogon.nn.top_values import top_values
 
 Step = Callable[[Tensor, Any], tuple[Any, ...]]
 """step(tokens: R, state) -> (log-probabilities R×V, state) or (log-probabilities, state, attention R×S)."""
@@ -74,8 +75,7 @@ def search(step: Step, state: Any, begin: Tensor, end: int, at_most: int | Tenso
         logs, state, attention = asked(step, beams.tokens, state)
         beams = beams.attending(attention)
         last = (limits[beams.sentence] == t)[:, None]
-        total, index = _candidates(beams, _allowed(logs, banned, end, last, spec), spec.most)
-        parent, token = index // logs.shape[1], index % logs.shape[1]
+        total, parent, token = _candidates(beams, _allowed(logs, banned, end, last, spec), spec.most)
         trail.add(beams, parent, token, attention)
 
         possible, ending = total.isfinite(), token == end
@@ -108,23 +108,25 @@ def asked(step: Step, tokens: Tensor, state: Any) -> tuple[Tensor, Any, Tensor |
 
 
 def _allowed(logs: Tensor, banned: Sequence[int], end: int, last: Tensor, spec: BeamSpec) -> Tensor:
-    """N×W×V: −∞ where a token must not be given. last: N×1."""
+    """The log-probabilities R×V, −∞ where a token must not be given. last: N×1, whether the last one is due."""
     if len(banned):
         logs = logs.index_fill(1, torch.as_tensor(banned, device=logs.device), -torch.inf)
-    logs = logs.view(len(last), -1, logs.shape[1])
-    if spec.at_maximum == "end":
-        others = torch.arange(logs.shape[2], device=logs.device) != end
-        logs = logs.masked_fill(last[:, :, None] & others, -torch.inf)
+    if spec.at_maximum == "end" and last.any():
+        others = torch.arange(logs.shape[1], device=logs.device) != end
+        logs = logs.masked_fill(last.repeat_interleave(len(logs) // len(last), dim=0) & others, -torch.inf)
     return logs
 
 
-def _candidates(beams: _Beams, logs: Tensor, most: int) -> tuple[Tensor, Tensor]:
-    """Sums N×C and indices into beams·V of the best continuations, the best one first."""
-    total, index = (beams.total[:, :, None] + logs).flatten(1).topk(min(most, logs[0].numel()))
+def _candidates(beams: _Beams, logs: Tensor, most: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The best continuations, the best one first: sums, the beam that each continues, its token; N×C each."""
+    # The best of all are among the best of each beam: the sum is not made for V tokens.
+    values, tokens = top_values(logs, min(most, logs.shape[1]))
+    sums = (beams.total.view(-1, 1) + values).view(len(beams.total), -1)
+    total, index = sums.topk(min(most, sums.shape[1]))
     if not (total[:, 0] <= 1e-3).all():
         raise ValueError(f"the best beginning has the log-probability {total[:, 0].max().item():g}, expected at most "
                          "0; give log_softmax of the logits")
-    return total, index
+    return total, index // values.shape[1], tokens.view(sums.shape).gather(1, index)
 
 
 def _stops(spec: BeamSpec, ended: Tensor, best: Tensor, t: int, limits: Tensor, top_ends: Tensor) -> Tensor:
