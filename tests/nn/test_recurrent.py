@@ -138,11 +138,11 @@ def test_layer_normalized_lstm_is_the_formula_with_all_gradients():
     h, c = start = (numbers(5, 4), numbers(5, 4))
     outputs = []
     for t in range(6):
-        sums = (F.layer_norm(x[:, t] @ net.weight_ih_l0.T, (16,), net.scale_ih_l0) + net.bias_ih_l0
-                + F.layer_norm(h @ net.weight_hh_l0.T, (16,), net.scale_hh_l0) + net.bias_hh_l0)
+        sums = (F.layer_norm(x[:, t] @ net.weight_ih_l0.T, (16,), net.norm_ih_l0.weight) + net.bias_l0
+                + F.layer_norm(h @ net.weight_hh_l0.T, (16,), net.norm_hh_l0.weight))
         i, f, g, o = sums.chunk(4, dim=1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-        h = o.sigmoid() * F.layer_norm(c, (4,), net.scale_c_l0, net.shift_c_l0).tanh()
+        h = o.sigmoid() * F.layer_norm(c, (4,), net.norm_c_l0.weight, net.norm_c_l0.bias).tanh()
         outputs.append(h)
     out, ((last_h, last_c),) = net(x, state=(start,))
     expected = (torch.stack(outputs, dim=1), h, c)
@@ -233,8 +233,7 @@ def test_24_22_backward_reads_each_sequence_from_its_own_end():
 @pytest.mark.parametrize("cell", CELLS)
 def test_weight_dropout_drops_recurrent_weights_anew_and_the_raw_ones_learn(cell):
     net, x = Recurrent(3, 8, cell, weight_dropout=0.5), torch.randn(4, 5, 3)
-    raw = net.cell_l0.weight_hh if cell == "batch_norm_lstm" else net.weight_hh_l0
-    before = raw.detach().clone()
+    raw, before = net.weight_hh_l0, net.weight_hh_l0.detach().clone()
     first, second = net(x)[0], net(x)[0]
     assert not torch.allclose(first, second)
     first.sum().backward()

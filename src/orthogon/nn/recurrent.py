@@ -7,26 +7,26 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from orthogon.errors import RecipeError, nearest
 from orthogon.nn.padding import without_padding, zero_padding
-from orthogon.nn.recurrent_norms import BatchNormLSTMCell
-from orthogon.nn.recurrent_steps import GRU, LSTM, RNN, LayerNormLSTM, Noise, RelevanceGRU, Steps, unroll
+from orthogon.nn.recurrent_lstms import LSTM
+from orthogon.nn.recurrent_normalized import BatchNormOver, LayerNormOver, NormalizedLSTM
+from orthogon.nn.recurrent_norms import StepBatchNorm
+from orthogon.nn.recurrent_steps import GRU, RNN, Noise, RelevanceGRU, Steps, unroll
 
 State = Any
 """For each layer and direction (0, 0 reversed, 1, …): h N×H, or (h, c) where there is a memory."""
 
-CELLS: dict[str, Steps | None] = {
+PLAIN: dict[str, Steps] = {
     "rnn": RNN(),
     "rnn_relu": RNN(relu=True),
     "gru": GRU(),
     "gru_relevance": RelevanceGRU(),
     "lstm": LSTM(),
     "peephole_lstm": LSTM(),
-    "layer_norm_lstm": LayerNormLSTM(),
-    "batch_norm_lstm": None,  # its statistics make it a module of its own
 }
+CELLS = (*PLAIN, "layer_norm_lstm", "batch_norm_lstm")
 NORM_STEPS = 100
 """For how many steps a batch-normalized cell stores statistics; those of the last serve all later ones."""
 
@@ -60,7 +60,7 @@ class Recurrent(nn.Module):
                  zoneout: float = 0.0, weight_dropout: float = 0.0, variational: bool = False) -> None:
         super().__init__()
         if cell not in CELLS:
-            raise RecipeError(f"no recurrent cell is called {cell!r}", remedy=nearest(cell, list(CELLS)))
+            raise RecipeError(f"no recurrent cell is called {cell!r}", remedy=nearest(cell, CELLS))
         if layers < 1:
             raise ValueError(f"layers is {layers}; give 1 or more")
         self.rates = {"dropout": dropout, "recurrent_dropout": recurrent_dropout, "zoneout": zoneout,
@@ -77,7 +77,7 @@ class Recurrent(nn.Module):
                 for name, value in _parts(cell, width, hidden_size).items():
                     setattr(self, name + suffix, value)
         for name, parameter in self.named_parameters():
-            if name.startswith(("weight_ih_l", "weight_hh_l", "bias_ih_l", "bias_hh_l", "weight_peephole_l")):
+            if not name.startswith("norm_"):
                 nn.init.uniform_(parameter, -(hidden_size**-0.5), hidden_size**-0.5)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: tuple[State, ...] | None = None,
@@ -92,7 +92,8 @@ class Recurrent(nn.Module):
             for suffix in self._suffixes(layer):
                 backward = suffix.endswith("_reverse")
                 start = self._start(x, None if state is None else state[len(last)])
-                out, end = self._read(reversed_steps(x, lengths) if backward else x, suffix, start, lengths, present)
+                given = reversed_steps(x, lengths) if backward else x
+                out, end = self._read(given, suffix, start, lengths, present)
                 outputs.append(reversed_steps(out, lengths) if backward else out)
                 last.append(end if _remembers(self.cell) else end[0])
             x = torch.cat(outputs, dim=2) if self.bidirectional else outputs[0]
@@ -101,58 +102,48 @@ class Recurrent(nn.Module):
     def _read(self, x: Tensor, suffix: str, start: tuple[Tensor, ...], lengths: Tensor | None, present: Tensor | None,
               ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer in one direction over T×N×D: the outputs T×N×H and the states after each last step."""
-        steps, noise = CELLS[self.cell], self._noise(len(x), start)
-        if steps is None:
-            states = self._read_normalized(x, suffix, start, noise, present)
-            return states[0][1:], _ends(states, lengths)
         weight_hh = F.dropout(getattr(self, "weight_hh" + suffix), self.rates["weight_dropout"], self.training)
-        weights = [getattr(self, name + suffix) for name in ("weight_ih", "bias_ih", "bias_hh")]
-        if self._fused(lengths):
-            return _read_fused(self.cell, x, start, (weights[0], weight_hh, *weights[1:]), lengths)
-        projected, own = self._project(x, suffix, weights)
+        if self._fused(x, lengths):
+            names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            weights = [weight_hh if name == "weight_hh" else getattr(self, name + suffix) for name in names]
+            return _read_fused(self.cell, x, start, weights, lengths)
         if torch.is_autocast_enabled(x.device.type):
             weight_hh = weight_hh.to(torch.get_autocast_dtype(x.device.type))
-        states = unroll(steps, projected.to(start[0].dtype), weight_hh, start, own, noise)
+        steps, projected, own = self._steps(x, suffix, present)
+        states = unroll(steps, projected, weight_hh, start, own, self._noise(len(x), start))
         return states[0][1:], _ends(states, lengths)
 
-    def _project(self, x: Tensor, suffix: str, weights: list[Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """W_x x + b for all steps, normalized where the cell does so, and the cell's own parameters."""
-        weight_ih, bias_ih, bias_hh = weights
-        if self.cell == "gru":
-            to_gates = F.pad(bias_hh[: 2 * self.hidden_size], (0, self.hidden_size))
-            return F.linear(x, weight_ih, bias_ih + to_gates), (bias_hh[2 * self.hidden_size :],)
-        if self.cell == "layer_norm_lstm":
-            scales = [getattr(self, name + suffix) for name in ("scale_ih", "scale_hh", "scale_c", "shift_c")]
-            normal = F.layer_norm(F.linear(x, weight_ih), scales[0].shape, scales[0])
-            return normal + (bias_ih + bias_hh), tuple(scales[1:])
-        own = (getattr(self, "weight_peephole" + suffix),) if self.cell == "peephole_lstm" else ()
-        return F.linear(x, weight_ih, bias_ih + bias_hh), own
+    def _steps(self, x: Tensor, suffix: str, present: Tensor | None) -> tuple[Steps, Tensor, tuple[Tensor, ...]]:
+        """How the cell steps, W_x x (+ b) for all steps, and the cell's own parameters."""
+        weight_ih = getattr(self, "weight_ih" + suffix)
+        if self.cell in PLAIN:
+            bias_ih, bias_hh, own = getattr(self, "bias_ih" + suffix), getattr(self, "bias_hh" + suffix), ()
+            if self.cell == "gru":  # the bias of n, after h, stays inside
+                bias_hh, inside = bias_hh.split([2 * self.hidden_size, self.hidden_size])
+                bias_hh, own = F.pad(bias_hh, (0, self.hidden_size)), (inside,)
+            if self.cell == "peephole_lstm":
+                own = (getattr(self, "weight_peephole" + suffix),)
+            return PLAIN[self.cell], F.linear(x, weight_ih, bias_ih + bias_hh), own
+        of_inputs, of_hidden, of_memory = norms = [getattr(self, name + suffix) for name in _NORMS]
+        own = (of_inputs.weight, getattr(self, "bias" + suffix), of_hidden.weight, of_memory.weight, of_memory.bias)
+        over = [LayerNormOver(norm) if isinstance(norm, nn.LayerNorm) else BatchNormOver(norm, x, present)
+                for norm in norms]
+        return NormalizedLSTM(*over), F.linear(x, weight_ih), own
 
-    def _read_normalized(self, x: Tensor, suffix: str, start: tuple[Tensor, ...], noise: Noise,
-                         present: Tensor | None) -> list[Tensor]:
-        cell = getattr(self, "cell" + suffix)
-        weight_hh = F.dropout(cell.weight_hh, self.rates["weight_dropout"], self.training)
-        (h, c), states = start, [start]
-        for step in range(len(x)):
-            seen = h if noise.seen is None else h * noise.seen
-            given = (x[step], (seen, c), step, None if present is None else present[:, step])
-            after = functional_call(cell, {"weight_hh": weight_hh}, given)
-            if noise.kept:
-                after = [torch.lerp(new, old, kept[step]) for new, old, kept in zip(after, (h, c), noise.kept)]
-            h, c = after
-            states.append((h, c))
-        return [torch.stack(each) for each in zip(*states)]
+    def _fused(self, x: Tensor, lengths: Tensor | None) -> bool:
+        """Whether torch's own layer does it, and faster: its LSTM does, on a GPU its others too.
 
-    def _fused(self, lengths: Tensor | None) -> bool:
-        """Whether torch's own layer does it. (It gives c after the last step alone, not after each sequence's own.)"""
-        if (self.rates["recurrent_dropout"] and self.training) or self.rates["zoneout"]:
+        It has no recurrent noise, and gives c after the last step alone, not after each sequence's own.
+        """
+        if self.cell not in _TORCHS or self.rates["zoneout"] or (self.training and self.rates["recurrent_dropout"]):
             return False
-        return self.cell in _TORCHS and (lengths is None or self.cell in ("rnn", "gru"))
+        return lengths is None if self.cell == "lstm" else x.is_cuda
 
     def _start(self, x: Tensor, state: State | None) -> tuple[Tensor, ...]:
+        dtype = next(self.parameters()).dtype  # that of memory and sums; products may be coarser
         if state is not None:
-            return (state,) if isinstance(state, Tensor) else tuple(state)
-        zeros = x.new_zeros(x.shape[1], self.hidden_size)
+            return tuple(each.to(dtype) for each in ((state,) if isinstance(state, Tensor) else state))
+        zeros = x.new_zeros(x.shape[1], self.hidden_size, dtype=dtype)
         return (zeros, zeros) if _remembers(self.cell) else (zeros,)
 
     def _noise(self, length: int, start: tuple[Tensor, ...]) -> Noise:
@@ -180,7 +171,8 @@ class Recurrent(nn.Module):
                 f"bidirectional={self.bidirectional}{rates}")
 
 
-_TORCHS = {"rnn": torch.rnn_tanh, "rnn_relu": torch.rnn_relu, "gru": torch.gru, "lstm": torch.lstm}
+_TORCHS = {"rnn": torch.rnn_tanh, "gru": torch.gru, "lstm": torch.lstm}
+_NORMS = ("norm_ih", "norm_hh", "norm_c")
 
 
 def reversed_steps(x: Tensor, lengths: Tensor | None) -> Tensor:
@@ -199,22 +191,23 @@ def _remembers(cell: str) -> bool:
 
 def _parts(cell: str, width: int, units: int) -> dict[str, nn.Parameter | nn.Module]:
     """What one layer has in one direction, before it is initialized."""
-    if cell == "batch_norm_lstm":
-        return {"cell": BatchNormLSTMCell(width, units, NORM_STEPS)}
-    rows = units * (CELLS[cell] or LSTM()).gates
-    shapes = {"weight_ih": (rows, width), "weight_hh": (rows, units), "bias_ih": (rows,), "bias_hh": (rows,)}
+    rows = units * (1 if cell.startswith("rnn") else 3 if cell.startswith("gru") else 4)
+    shapes = {"weight_ih": (rows, width), "weight_hh": (rows, units)}
+    shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)} if cell in PLAIN else {"bias": (rows,)}
     if cell == "peephole_lstm":
         shapes["weight_peephole"] = (3, units)
-    parts: dict[str, nn.Parameter | nn.Module] = {
-        name: nn.Parameter(torch.empty(shape)) for name, shape in shapes.items()}
+    parameters = {name: nn.Parameter(torch.empty(shape)) for name, shape in shapes.items()}
     if cell == "layer_norm_lstm":
-        parts |= {name: nn.Parameter(torch.ones(size)) for name, size in
-                  (("scale_ih", rows), ("scale_hh", rows), ("scale_c", units))}
-        parts["shift_c"] = nn.Parameter(torch.zeros(units))
-    return parts
+        norms = (nn.LayerNorm(rows, bias=False), nn.LayerNorm(rows, bias=False), nn.LayerNorm(units))
+    elif cell == "batch_norm_lstm":
+        norms = (StepBatchNorm(rows, NORM_STEPS), StepBatchNorm(rows, NORM_STEPS),
+                 StepBatchNorm(units, NORM_STEPS, shift=True))
+    else:
+        norms = ()
+    return {**parameters, **dict(zip(_NORMS, norms))}
 
 
-def _read_fused(cell: str, x: Tensor, start: tuple[Tensor, ...], weights: tuple[Tensor, ...], lengths: Tensor | None,
+def _read_fused(cell: str, x: Tensor, start: tuple[Tensor, ...], weights: list[Tensor], lengths: Tensor | None,
                 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     given = [each.unsqueeze(0) for each in start]
     outputs, *last = _TORCHS[cell](x, given if len(given) > 1 else given[0], weights, True, 1, 0.0, False, False, False)

@@ -43,19 +43,39 @@ class StepBatchNorm(nn.Module):
 
     def forward(self, x: Tensor, step: int, present: Tensor | None = None) -> Tensor:
         if not self.training:
-            return F.batch_norm(x, *self._stored(step), self.weight, self.bias, eps=self.eps)
-        if len(x) < 2:
-            raise ValueError("batch normalization needs at least 2 rows in training, since one has no variance; got "
-                             f"{len(x)}. Use larger batches, or StreamingNorm, which learns from single examples")
+            mean, variance = self.stored(step, 1)
+            return F.batch_norm(x, mean[0], variance[0], self.weight, self.bias, eps=self.eps)
+        self.check_rows(len(x))
         if present is not None:
             return self._normalize_present(x, step, present)
         running = (self.running_mean[step], self.running_var[step]) if step < self.steps else (None, None)
         self.steps_seen.clamp_(min=min(step + 1, self.steps))
         return F.batch_norm(x, *running, self.weight, self.bias, True, self.momentum, self.eps)
 
-    def _stored(self, step: int) -> tuple[Tensor, Tensor]:
-        slot = (self.steps_seen - 1).clamp(0, step).view(1)
-        return self.running_mean.index_select(0, slot)[0], self.running_var.index_select(0, slot)[0]
+    def check_rows(self, rows: int) -> None:
+        """ValueError where training would have nothing to take a variance of."""
+        if rows < 2:
+            raise ValueError("batch normalization needs at least 2 rows in training, since one has no variance; got "
+                             f"{rows}. Use larger batches, or StreamingNorm, which learns from single examples")
+
+    def stored(self, first: int, length: int) -> tuple[Tensor, Tensor]:
+        """Mean and variance, length×C each, for the steps from `first` on; of the last step seen for all later ones."""
+        steps = torch.arange(first, first + length, device=self.steps_seen.device)
+        slots = torch.minimum(steps, (self.steps_seen - 1).clamp(min=0))
+        return self.running_mean[slots], self.running_var[slots]
+
+    def remember(self, first: int, mean: Tensor, variance: Tensor, counts: Tensor) -> None:
+        """Take in what batches had at the steps from `first` on, S×C each, over counts (S,) rows, where two or more."""
+        kept = slice(first, min(first + len(mean), self.steps))
+        counts = counts[: max(kept.stop - first, 0), None]
+        enough = counts > 1
+        unbiased = variance[: len(counts)] * counts / (counts - 1).clamp(min=1)
+        rate = (self.momentum * enough).to(self.running_mean.dtype)
+        self.running_mean[kept].lerp_(mean[: len(counts)].to(rate.dtype), rate)
+        self.running_var[kept].lerp_(unbiased.to(rate.dtype), rate)
+        steps = torch.arange(kept.start + 1, kept.start + 1 + len(counts), device=enough.device)
+        if len(steps):
+            self.steps_seen.copy_(torch.maximum(self.steps_seen, (steps * enough.squeeze(1)).max()))
 
     def _normalize_present(self, x: Tensor, step: int, present: Tensor) -> Tensor:
         values = x if x.dtype == torch.float64 else x.float()
@@ -63,80 +83,15 @@ class StepBatchNorm(nn.Module):
         count = rows.sum()
         mean = (values * rows).sum(0) / count.clamp(min=1)
         variance = ((values - mean) ** 2 * rows).sum(0) / count.clamp(min=1)
-        stored_mean, stored_variance = self._stored(step)
-        if step < self.steps:
-            self._remember(step, mean.detach(), variance.detach(), count)
+        (stored_mean,), (stored_variance,) = self.stored(step, 1)
+        self.remember(step, mean.detach().unsqueeze(0), variance.detach().unsqueeze(0), count.unsqueeze(0))
         mean = torch.where(count > 1, mean, stored_mean)
         variance = torch.where(count > 1, variance, stored_variance)
         out = (values - mean) * torch.rsqrt(variance + self.eps) * self.weight
         return (out if self.bias is None else out + self.bias).to(x.dtype)
 
-    def _remember(self, step: int, mean: Tensor, variance: Tensor, count: Tensor) -> None:
-        enough = count > 1
-        unbiased = variance * count / (count - 1).clamp(min=1)
-        rate = (self.momentum * enough).to(self.running_mean.dtype)
-        self.running_mean[step].lerp_(mean.to(rate.dtype), rate)
-        self.running_var[step].lerp_(unbiased.to(rate.dtype), rate)
-        self.steps_seen.copy_(torch.maximum(self.steps_seen, (step + 1) * enough))
-
     def extra_repr(self) -> str:
         return f"{self.features}, steps={self.steps}, momentum={self.momentum}"
-
-
-class BatchNormLSTMCell(nn.Module):
-    """One step of an LSTM whose three sums are batch-normalized, each with statistics per time step (row 9.08).
-
-        [i, f, g, o] = BN(W_x x; γ_x) + BN(W_h h; γ_h) + b
-        c ← σ(f) ∗ c + σ(i) ∗ tanh(g)        h ← σ(o) ∗ tanh(BN(c; γ_c, β_c))
-
-    Cooijmans et al. 2016, arXiv:1603.09025; the memory c itself is left alone. Rows of W and b in torch's order. All γ
-    start at 0.1; W_h orthogonal per gate, W_x by Glorot, b at 0. x: N×D; state: (h, c), N×H each; step: from 0.
-    """
-
-    def __init__(self, input_size: int, hidden_size: int, steps: int) -> None:
-        super().__init__()
-        self.hidden_size = hidden_size
-        self.weight_ih = nn.Parameter(nn.init.xavier_uniform_(torch.empty(4 * hidden_size, input_size)))
-        gates = [nn.init.orthogonal_(torch.empty(hidden_size, hidden_size)) for _ in range(4)]
-        self.weight_hh = nn.Parameter(torch.cat(gates))
-        self.bias = nn.Parameter(torch.zeros(4 * hidden_size))
-        self.norm_input = StepBatchNorm(4 * hidden_size, steps)
-        self.norm_hidden = StepBatchNorm(4 * hidden_size, steps)
-        self.norm_cell = StepBatchNorm(hidden_size, steps, shift=True)
-
-    def forward(self, x: Tensor, state: tuple[Tensor, Tensor], step: int,
-                present: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        h, c = state
-        gates = self.norm_input(F.linear(x, self.weight_ih), step, present) + self.bias
-        gates = gates + self.norm_hidden(F.linear(h, self.weight_hh), step, present)
-        i, f, g, o = gates.chunk(4, dim=1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        h = torch.sigmoid(o) * torch.tanh(self.norm_cell(c, step, present))
-        if present is None:
-            return h, c
-        return torch.where(present.unsqueeze(1), h, state[0]), torch.where(present.unsqueeze(1), c, state[1])
-
-
-class BatchNormLSTM(nn.Module):
-    """A BatchNormLSTMCell over N×T×D, from (h, c), by default zeros, to the outputs N×T×H and the last (h, c).
-
-    steps: the longest sequence for whose every step statistics are stored; see StepBatchNorm for longer ones.
-    """
-
-    def __init__(self, input_size: int, hidden_size: int, steps: int) -> None:
-        super().__init__()
-        self.cell = BatchNormLSTMCell(input_size, hidden_size, steps)
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None, state: tuple[Tensor, Tensor] | None = None,
-                ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        x, present = without_padding(x, lengths)
-        zeros = x.new_zeros(x.shape[0], self.cell.hidden_size)
-        h, c = (zeros, zeros) if state is None else state
-        outputs = []
-        for step in range(x.shape[1]):
-            h, c = self.cell(x[:, step], (h, c), step, None if present is None else present[:, step])
-            outputs.append(h)
-        return zero_padding(torch.stack(outputs, dim=1), present), (h, c)
 
 
 class InputBatchNormRNN(nn.Module):

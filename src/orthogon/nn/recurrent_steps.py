@@ -2,7 +2,8 @@
 
 A step of time is a handful of small operations, and a graph of them costs more than their arithmetic. Here a whole
 sequence is one node of the graph: what its backward pass needs stands in one buffer per kind for all T steps, so that
-the gradient of a weight is one matrix product over all of them. `equations.recurrent` derives the formulas.
+all that does not wait for the next step, slopes and gradients of weights, is one operation over all of them.
+`equations.recurrent` derives the formulas.
 
 All is T×N×…, time first. `projected` is W_x x + b for all steps, G·H wide for G gates, which the caller computes;
 `weight` is W_h, G·H×H, perhaps in a smaller type than the states (bf16), which then is that of its products. A cell
@@ -21,8 +22,6 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 _aten = torch.ops.aten
-_through_sigmoid = _aten.sigmoid_backward.grad_input
-_through_tanh = _aten.tanh_backward.grad_input
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,7 @@ class Steps(ABC):
     the starts and own, from those of the states, each (T+1)×N×H.
     """
 
-    gates: int
-    states: int
+    states = 1
 
     @abstractmethod
     def forward(self, projected: Tensor, weight: Tensor, starts: Sequence[Tensor], own: Sequence[Tensor],
@@ -77,67 +75,107 @@ class _Unrolled(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
-        weight, seen, *rest = ctx.saved_tensors
-        kept, own, saved = rest[: ctx.kept], rest[ctx.kept : ctx.kept + ctx.owned], rest[ctx.kept + ctx.owned :]
         given = next((each for each in gradients if each is not None), None)
         if given is None:
             return (None,) * len(ctx.needs_input_grad)
         filled = [torch.zeros_like(given) if each is None else each for each in gradients]
+        weight, seen, *rest = ctx.saved_tensors
+        kept, own, saved = rest[: ctx.kept], rest[ctx.kept : ctx.kept + ctx.owned], rest[ctx.kept + ctx.owned :]
         noise = Noise(seen, tuple(kept))
         d_projected, d_weight, d_starts, d_own = ctx.steps.backward(filled, saved, weight, own, noise)
         return None, None, d_projected, d_weight, *d_starts, *d_own
 
 
-def _buffers(count: int, like: Tensor, starts: Sequence[Tensor]) -> list[Tensor]:
-    """States (T+1)×N×H, with the starts in place."""
-    shape = (len(like) + 1, *starts[0].shape)
-    buffers = [like.new_empty(shape) for _ in range(count)]
+# --- what the cells share -------------------------------------------------------------------------------------------
+
+
+def with_starts(length: int, starts: Sequence[Tensor]) -> list[Tensor]:
+    """Buffers (T+1)×N×H for states, with the starts in place."""
+    buffers = [start.new_empty(length + 1, *start.shape) for start in starts]
     for buffer, start in zip(buffers, starts):
         buffer[0] = start
     return buffers
 
 
-def _seen(h: Tensor, noise: Noise) -> Tensor:
-    return h if noise.seen is None else h * noise.seen
-
-
-def _product(base: Tensor, h: Tensor, weight: Tensor, out: Tensor) -> None:
-    """out ← base + h Wᵀ."""
-    if weight.dtype == h.dtype:
-        torch.addmm(base, h, weight.t(), out=out)
-    else:
-        torch.add(base, h.to(weight.dtype) @ weight.t(), out=out)
-
-
-def _product_backward(base: Tensor, d_z: Tensor, weight: Tensor, noise: Noise, out: Tensor) -> None:
-    """out ← base + dz W, the gradient of h where the gates see it."""
-    if weight.dtype == d_z.dtype and noise.seen is None:
-        torch.addmm(base, d_z, weight, out=out)
-    else:
-        product = (d_z.to(weight.dtype) @ weight).to(d_z.dtype)
-        torch.add(base, _seen(product, noise), out=out)
-
-
-def _weight_gradient(d_z: Tensor, h: Tensor, weight: Tensor, noise: Noise) -> Tensor:
-    """Σ_t dz⟨t⟩ᵀ h⟨t−1⟩ as one product; h is (T+1)×N×H."""
-    before = _seen(h[:-1], noise).flatten(0, 1).to(weight.dtype)
-    return d_z.flatten(0, 1).to(weight.dtype).t() @ before
-
-
-def _gates(buffer: Tensor, count: int) -> list[tuple[Tensor, ...]]:
+def gates_of(buffer: Tensor, count: int) -> list[tuple[Tensor, ...]]:
     """For each gate its views N×H, one for each step."""
     return [gate.unbind(0) for gate in buffer.chunk(count, dim=2)]
 
 
-class _Kept:
-    """Zoneout of one state: s ← k ∗ s⟨t−1⟩ + (1 − k) ∗ s, and back."""
+def steps_of(*buffers: Tensor) -> list[tuple[Tensor, ...]]:
+    """For each T×… buffer its T views."""
+    return [buffer.unbind(0) for buffer in buffers]
+
+
+class Products:
+    """base⟨t⟩ + h Wᵀ at each step, h as the gates see it, computed in the type of W."""
+
+    def __init__(self, weight: Tensor, noise: Noise, base: Tensor | None = None) -> None:
+        self.seen_share, self.base = noise.seen, () if base is None else base.to(weight.dtype).unbind(0)
+        self.across = weight.t().contiguous()  # float32 products with it are a quarter faster than with the view
+
+    def step(self, t: int, h: Tensor, out: Tensor) -> None:
+        if out.dtype == self.across.dtype:
+            torch.addmm(self.base[t], self._seen(h), self.across, out=out)
+        else:
+            out.copy_(torch.addmm(self.base[t], self._seen(h), self.across))
+
+    def alone(self, h: Tensor) -> Tensor:
+        """h Wᵀ, in the type of h."""
+        return (self._seen(h) @ self.across).to(h.dtype)
+
+    def _seen(self, h: Tensor) -> Tensor:
+        return (h if self.seen_share is None else h * self.seen_share).to(self.across.dtype)
+
+
+class ProductsBack:
+    """The way back through `Products`: dz⟨t⟩ W at each step, then the gradient of W from all of them.
+
+    d_z: T×N×K, filled step by step by the caller. lowered: the same in the type of W.
+    """
+
+    def __init__(self, weight: Tensor, noise: Noise, d_z: Tensor) -> None:
+        self.weight, self.seen_share = weight, noise.seen
+        self.lowered = d_z if d_z.dtype == weight.dtype else torch.empty_like(d_z, dtype=weight.dtype)
+        self.pairs = tuple(zip(d_z.unbind(0), self.lowered.unbind(0)))
+
+    def step(self, t: int, base: Tensor, out: Tensor) -> None:
+        """out ← base + dz⟨t⟩ W, the gradient of the h that was seen."""
+        d_z, lowered = self.pairs[t]
+        if d_z is not lowered:
+            lowered.copy_(d_z)
+        if self.seen_share is None and out.dtype == lowered.dtype:
+            torch.addmm(base, lowered, self.weight, out=out)
+        elif self.seen_share is None:
+            torch.add(base, lowered @ self.weight, out=out)
+        else:
+            torch.addcmul(base, (lowered @ self.weight).to(out.dtype), self.seen_share, out=out)
+
+    def of_weight(self, h: Tensor) -> Tensor:
+        """Σ_t dz⟨t⟩ᵀ h⟨t−1⟩ as one product; h: T×N×H, before each step."""
+        before = h if self.seen_share is None else h * self.seen_share
+        return self.lowered.flatten(0, 1).t() @ before.flatten(0, 1).to(self.weight.dtype)
+
+
+def sigmoid_slope(d: Tensor, value: Tensor, out: Tensor) -> None:
+    """out ← d ∗ σ ∗ (1 − σ)."""
+    _aten.sigmoid_backward.grad_input(d, value, grad_input=out)
+
+
+def tanh_slope(d: Tensor, value: Tensor, out: Tensor) -> None:
+    """out ← d ∗ (1 − tanh²)."""
+    _aten.tanh_backward.grad_input(d, value, grad_input=out)
+
+
+class Kept:
+    """Zoneout of one state: s⟨t⟩ ← k ∗ s⟨t−1⟩ + (1 − k) ∗ s, and back; nothing where there is none."""
 
     def __init__(self, noise: Noise, state: int) -> None:
         self.shares = noise.kept[state].unbind(0) if noise.kept else None
 
-    def keep(self, step: int, new: Tensor, before: Tensor) -> None:
+    def keep(self, step: int, new: Tensor, before: Tensor, out: Tensor) -> None:
         if self.shares is not None:
-            torch.lerp(new, before, self.shares[step], out=new)
+            torch.lerp(new, before, self.shares[step], out=out)
 
     def split(self, step: int, d_state: Tensor) -> Tensor | None:
         """Leaves in d_state what goes to the new value; gives what goes to the one before."""
@@ -148,282 +186,137 @@ class _Kept:
         return past
 
 
-class RNN(Steps):
-    """h ← g(z), g tanh or ReLU."""
+# --- the cells without a memory -------------------------------------------------------------------------------------
 
-    gates = states = 1
+
+class RNN(Steps):
+    """h ← g(z), g tanh or ReLU (row 24.01)."""
 
     def __init__(self, relu: bool = False) -> None:
         self.relu = relu
 
     def forward(self, projected, weight, starts, own, noise):
-        (h,) = _buffers(1, projected, starts)
-        values = torch.empty_like(projected) if noise.kept else h[1:]
-        hs, new, given = h.unbind(0), values.unbind(0), projected.unbind(0)
-        for t in range(len(given)):
-            _product(given[t], _seen(hs[t], noise), weight, out=new[t])
+        (h,) = with_starts(len(projected), starts)
+        values = torch.empty_like(h[1:]) if noise.kept else h[1:]
+        products, hs, new, kept = Products(weight, noise, projected), h.unbind(0), values.unbind(0), Kept(noise, 0)
+        for t in range(len(new)):
+            products.step(t, hs[t], out=new[t])
             new[t].relu_() if self.relu else new[t].tanh_()
-            if noise.kept:
-                torch.lerp(new[t], hs[t], noise.kept[0][t], out=hs[t + 1])
+            kept.keep(t, new[t], hs[t], out=hs[t + 1])
         return [h], [h, values if noise.kept else None]
 
     def backward(self, gradients, saved, weight, own, noise):
         h, values = saved
         values = h[1:] if values is None else values
-        d_z, kept = torch.empty_like(values), _Kept(noise, 0)
-        given, d_zs, new = gradients[0].unbind(0), d_z.unbind(0), values.unbind(0)
+        d_z = (values > 0).to(h.dtype) if self.relu else values.square().neg_().add_(1)
+        back, kept, (d_zs, given) = ProductsBack(weight, noise, d_z), Kept(noise, 0), steps_of(d_z, gradients[0])
         d_h = given[-1].clone()
         for t in reversed(range(len(d_zs))):
             past = kept.split(t, d_h)
-            if self.relu:
-                torch.mul(d_h, new[t] > 0, out=d_zs[t])
-            else:
-                _through_tanh(d_h, new[t], grad_input=d_zs[t])
-            _product_backward(given[t], d_zs[t], weight, noise, out=d_h)
+            d_zs[t].mul_(d_h)
+            back.step(t, given[t], out=d_h)
             if past is not None:
-                d_h.add_(past)
-        return d_z, _weight_gradient(d_z, h, weight, noise), [d_h], []
-
-
-class LSTM(Steps):
-    """[i, f, g, o] = z        c ← σ(f) ∗ c + σ(i) ∗ tanh(g)        h ← σ(o) ∗ tanh(c)
-
-    With peephole weights P, 3×H for i, f, o, their z grow by P ∗ c⟨t−1⟩.
-    """
-
-    gates, states = 4, 2
-
-    def forward(self, projected, weight, starts, own, noise):
-        h, c = _buffers(2, projected, starts)
-        z, squashed = torch.empty_like(projected), torch.empty_like(h[1:])
-        (i, f, g, o), input_and_forget = _gates(z, 4), z[..., : 2 * h.shape[2]].unbind(0)
-        hs, cs, zs, tanh_c, given = (each.unbind(0) for each in (h, c, z, squashed, projected))
-        looks = _looks(own)
-        kept_h, kept_c = _Kept(noise, 0), _Kept(noise, 1)
-        for t in range(len(given)):
-            _product(given[t], _seen(hs[t], noise), weight, out=zs[t])
-            if looks is not None:
-                by_gate = zs[t].unflatten(1, (4, -1))
-                by_gate.addcmul_(looks, cs[t].unsqueeze(1))
-            input_and_forget[t].sigmoid_()
-            g[t].tanh_()
-            o[t].sigmoid_()
-            torch.mul(f[t], cs[t], out=cs[t + 1]).addcmul_(i[t], g[t])
-            torch.tanh(cs[t + 1], out=tanh_c[t])
-            torch.mul(o[t], tanh_c[t], out=hs[t + 1])
-            kept_c.keep(t, cs[t + 1], cs[t])
-            kept_h.keep(t, hs[t + 1], hs[t])
-        return [h, c], [h, c, z, squashed]
-
-    def backward(self, gradients, saved, weight, own, noise):
-        h, c, z, squashed = saved
-        d_z = torch.empty_like(z)
-        (i, f, g, o), (d_i, d_f, d_g, d_o) = _gates(z, 4), _gates(d_z, 4)
-        cs, d_zs, tanh_c, given, given_c = (each.unbind(0) for each in (c, d_z, squashed, *gradients))
-        looks = _looks(own)
-        kept_h, kept_c = _Kept(noise, 0), _Kept(noise, 1)
-        d_h, d_c = given[-1].clone(), given_c[-1].clone()
-        part = torch.empty_like(d_h)
-        for t in reversed(range(len(d_zs))):
-            past_h, past_c = kept_h.split(t, d_h), kept_c.split(t, d_c)
-            _through_sigmoid(torch.mul(d_h, tanh_c[t], out=part), o[t], grad_input=d_o[t])
-            d_c += _through_tanh(torch.mul(d_h, o[t], out=part), tanh_c[t], grad_input=part)
-            _through_sigmoid(torch.mul(d_c, g[t], out=part), i[t], grad_input=d_i[t])
-            _through_sigmoid(torch.mul(d_c, cs[t], out=part), f[t], grad_input=d_f[t])
-            _through_tanh(torch.mul(d_c, i[t], out=part), g[t], grad_input=d_g[t])
-            torch.addcmul(given_c[t], d_c, f[t], out=d_c)
-            if looks is not None:
-                d_c += (d_zs[t].unflatten(1, (4, -1)) * looks).sum(1)
-            if past_c is not None:
-                d_c += past_c
-            _product_backward(given[t], d_zs[t], weight, noise, out=d_h)
-            if past_h is not None:
-                d_h += past_h
-        d_own = [] if looks is None else [torch.stack([(gate * c[:-1]).sum((0, 1)) for gate in _seeing(d_z)])]
-        return d_z, _weight_gradient(d_z, h, weight, noise), [d_h, d_c], d_own
-
-
-def _looks(own: Sequence[Tensor]) -> Tensor | None:
-    """P with a row of zeros for g, which sees no memory."""
-    return torch.cat([own[0][:2], torch.zeros_like(own[0][:1]), own[0][2:]]) if own else None
-
-
-def _seeing(d_z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    i, f, _, o = d_z.chunk(4, dim=2)
-    return i, f, o
+                d_h += past
+        return back.lowered, back.of_weight(h[:-1]), [d_h], []
 
 
 class GRU(Steps):
-    """[r, u] = z_r, z_u        n = tanh(projected_n + σ(r) ∗ (W_n h + b_n))        h ← n + σ(u) ∗ (h − n)
+    """[r, u] = σ(z)        n = tanh(projected_n + r ∗ (W_n h + b_n))        h ← n + u ∗ (h − n)
 
-    torch's form: own is b_n, added before the reset. Rows r, u, n; u = 1 − Γ_u.
+    torch's form, rows r, u, n, u = 1 − Γ_u. own: b_n, which is added before the reset.
     """
 
-    gates, states = 3, 1
-
     def forward(self, projected, weight, starts, own, noise):
-        (h,) = _buffers(1, projected, starts)
+        (h,) = with_starts(len(projected), starts)
         units = h.shape[2]
-        z, n, inner = torch.empty_like(projected[..., : 2 * units]), torch.empty_like(h[1:]), torch.empty_like(h[1:])
-        (r, u), gate_inputs, n_inputs = _gates(z, 2), projected[..., : 2 * units], projected[..., 2 * units :]
-        hs, zs, ns, inners, given, given_n = (
-            each.unbind(0) for each in (h, z, n, inner, gate_inputs, n_inputs))
-        kept = _Kept(noise, 0)
-        bias = own[0].expand_as(hs[0])
+        gate_inputs, n_inputs = projected.split([2 * units, units], dim=2)
+        z, n, inner = h.new_empty(*projected.shape[:2], 2 * units), torch.empty_like(h[1:]), torch.empty_like(h[1:])
+        to_gates = Products(weight[: 2 * units], noise, gate_inputs)
+        to_n = Products(weight[2 * units :], noise, own[0].expand_as(n))
+        (r, u), kept = gates_of(z, 2), Kept(noise, 0)
+        hs, zs, ns, inners, given = steps_of(h, z, n, inner, n_inputs.to(h.dtype))
         for t in range(len(given)):
-            seen = _seen(hs[t], noise)
-            _product(given[t], seen, weight[: 2 * units], out=zs[t])
-            _product(bias, seen, weight[2 * units :], out=inners[t])
+            to_gates.step(t, hs[t], out=zs[t])
+            to_n.step(t, hs[t], out=inners[t])
             zs[t].sigmoid_()
-            torch.addcmul(given_n[t], r[t], inners[t], out=ns[t]).tanh_()
+            torch.addcmul(given[t], r[t], inners[t], out=ns[t]).tanh_()
             torch.lerp(ns[t], hs[t], u[t], out=hs[t + 1])
-            kept.keep(t, hs[t + 1], hs[t])
+            kept.keep(t, hs[t + 1], hs[t], out=hs[t + 1])
         return [h], [h, z, n, inner]
 
     def backward(self, gradients, saved, weight, own, noise):
         h, z, n, inner = saved
         units = h.shape[2]
-        d_projected, d_z = (h.new_empty(*n.shape[:2], 3 * units) for _ in range(2))
-        (r, u), (d_r, d_u, d_inner) = _gates(z, 2), _gates(d_z, 3)
-        hs, ns, inners, given, d_zs = (each.unbind(0) for each in (h, n, inner, gradients[0], d_z))
-        d_n, kept = d_projected[..., 2 * units :].unbind(0), _Kept(noise, 0)
+        d_z, of_n = h.new_empty(*n.shape[:2], 3 * units), torch.empty_like(n)
+        _update_slopes(h, n, z, d_z[..., units : 2 * units], of_n)
+        sigmoid_slope(inner, z[..., :units], out=d_z[..., :units])
+        back, (r, u), (d_r, d_u, d_inner) = ProductsBack(weight, noise, d_z), gates_of(z, 2), gates_of(d_z, 3)
+        d_n, given, kept = of_n.unbind(0), gradients[0].unbind(0), Kept(noise, 0)
         d_h = given[-1].clone()
-        for t in reversed(range(len(d_zs))):
+        for t in reversed(range(len(d_n))):
             past = kept.split(t, d_h)
-            through = d_h * u[t]
-            _through_sigmoid((hs[t] - ns[t]).mul_(d_h), u[t], grad_input=d_u[t])
-            _through_tanh(d_h.sub_(through), ns[t], grad_input=d_n[t])
-            _through_sigmoid(d_n[t] * inners[t], r[t], grad_input=d_r[t])
+            d_u[t].mul_(d_h)
+            d_n[t].mul_(d_h)
+            d_r[t].mul_(d_n[t])
             torch.mul(d_n[t], r[t], out=d_inner[t])
-            through += given[t]
-            _product_backward(through, d_zs[t], weight, noise, out=d_h)
+            back.step(t, torch.addcmul(given[t], d_h, u[t]), out=d_h)
             if past is not None:
                 d_h += past
-        d_projected[..., : 2 * units] = d_z[..., : 2 * units]
-        return d_projected, _weight_gradient(d_z, h, weight, noise), [d_h], [d_z[..., 2 * units :].sum((0, 1))]
+        d_projected = torch.cat([d_z[..., : 2 * units], of_n], dim=2)
+        return d_projected, back.of_weight(h[:-1]), [d_h], [d_z[..., 2 * units :].sum((0, 1))]
 
 
 class RelevanceGRU(Steps):
-    """n = tanh(projected_n + W_n (σ(r) ∗ h)), else as in GRU: the gate acts on h before the matrix product."""
-
-    gates, states = 3, 1
+    """n = tanh(projected_n + W_n (r ∗ h)), else as GRU: the gate acts on h before the matrix product (row 36.02)."""
 
     def forward(self, projected, weight, starts, own, noise):
-        (h,) = _buffers(1, projected, starts)
+        (h,) = with_starts(len(projected), starts)
         units = h.shape[2]
-        z, n, reset = torch.empty_like(projected[..., : 2 * units]), torch.empty_like(h[1:]), torch.empty_like(h[1:])
-        (r, u), gate_inputs, n_inputs = _gates(z, 2), projected[..., : 2 * units], projected[..., 2 * units :]
-        hs, zs, ns, resets, given, given_n = (each.unbind(0) for each in (h, z, n, reset, gate_inputs, n_inputs))
-        kept = _Kept(noise, 0)
-        for t in range(len(given)):
-            seen = _seen(hs[t], noise)
-            _product(given[t], seen, weight[: 2 * units], out=zs[t])
+        gate_inputs, n_inputs = projected.split([2 * units, units], dim=2)
+        z, n, reset = h.new_empty(*projected.shape[:2], 2 * units), torch.empty_like(h[1:]), torch.empty_like(h[1:])
+        to_gates = Products(weight[: 2 * units], noise, gate_inputs)
+        to_n = Products(weight[2 * units :], noise, n_inputs)
+        (r, u), kept = gates_of(z, 2), Kept(noise, 0)
+        hs, zs, ns, resets = steps_of(h, z, n, reset)
+        for t in range(len(ns)):
+            to_gates.step(t, hs[t], out=zs[t])
             zs[t].sigmoid_()
-            torch.mul(r[t], seen, out=resets[t])
-            _product(given_n[t], resets[t], weight[2 * units :], out=ns[t])
+            torch.mul(r[t], hs[t], out=resets[t])
+            to_n.step(t, resets[t], out=ns[t])
             ns[t].tanh_()
             torch.lerp(ns[t], hs[t], u[t], out=hs[t + 1])
-            kept.keep(t, hs[t + 1], hs[t])
+            kept.keep(t, hs[t + 1], hs[t], out=hs[t + 1])
         return [h], [h, z, n, reset]
 
     def backward(self, gradients, saved, weight, own, noise):
         h, z, n, reset = saved
         units = h.shape[2]
-        gate_weight, n_weight = weight[: 2 * units], weight[2 * units :]
-        d_projected = h.new_empty(*n.shape[:2], 3 * units)
-        (r, u), (d_r, d_u, d_n) = _gates(z, 2), _gates(d_projected, 3)
-        hs, ns, given, d_zs = (
-            each.unbind(0) for each in (h, n, gradients[0], d_projected[..., : 2 * units]))
-        kept, plain = _Kept(noise, 0), Noise()
+        d_z, of_n = torch.empty_like(z), torch.empty_like(n)
+        _update_slopes(h, n, z, d_z[..., units:], of_n)
+        sigmoid_slope(h[:-1], z[..., :units], out=d_z[..., :units])
+        by_gates = ProductsBack(weight[: 2 * units], noise, d_z)
+        by_n = ProductsBack(weight[2 * units :], noise, of_n)
+        (r, u), (d_r, d_u), kept = gates_of(z, 2), gates_of(d_z, 2), Kept(noise, 0)
+        d_n, given = of_n.unbind(0), gradients[0].unbind(0)
         d_h = given[-1].clone()
         zeros = torch.zeros_like(d_h)
-        for t in reversed(range(len(d_zs))):
+        for t in reversed(range(len(d_n))):
             past = kept.split(t, d_h)
-            through = d_h * u[t]
-            _through_sigmoid((hs[t] - ns[t]).mul_(d_h), u[t], grad_input=d_u[t])
-            _through_tanh(d_h.sub_(through), ns[t], grad_input=d_n[t])
-            _product_backward(zeros, d_n[t], n_weight, plain, out=d_h)
-            _through_sigmoid(d_h * _seen(hs[t], noise), r[t], grad_input=d_r[t])
-            through += given[t]
-            through += _seen(d_h.mul_(r[t]), noise)
-            _product_backward(through, d_zs[t], gate_weight, noise, out=d_h)
+            d_u[t].mul_(d_h)
+            d_n[t].mul_(d_h)
+            through = torch.addcmul(given[t], d_h, u[t])
+            by_n.step(t, zeros, out=d_h)
+            d_r[t].mul_(d_h)
+            through.addcmul_(d_h, r[t])
+            by_gates.step(t, through, out=d_h)
             if past is not None:
                 d_h += past
-        d_gates, d_candidate = d_projected.split([2 * units, units], dim=2)
-        before_n = reset.flatten(0, 1).to(weight.dtype)
-        d_weight = torch.cat([_weight_gradient(d_gates, h, weight, noise),
-                              d_candidate.flatten(0, 1).to(weight.dtype).t() @ before_n])
-        return d_projected, d_weight, [d_h], []
+        d_weight = torch.cat([by_gates.of_weight(h[:-1]), by_n.of_weight(reset)])
+        return torch.cat([by_gates.lowered, by_n.lowered], dim=2), d_weight, [d_h], []
 
 
-class LayerNormLSTM(Steps):
-    """z = LN(W_x x; γ_x) + LN(W_h h; γ_h) + b        c as in LSTM        h ← σ(o) ∗ tanh(LN(c; γ_c, β_c))
-
-    Ba et al. 2016, arXiv:1607.06450; projected is the normalized one. own: γ_h, γ_c, β_c.
-    """
-
-    gates, states = 4, 2
-    eps = 1e-5
-
-    def forward(self, projected, weight, starts, own, noise):
-        h, c = _buffers(2, projected, starts)
-        scale_h, scale_c, shift_c = own
-        z, sums, squashed = torch.empty_like(projected), torch.empty_like(projected), torch.empty_like(h[1:])
-        plain_c = torch.empty_like(squashed) if noise.kept else c[1:]
-        (i, f, g, o), input_and_forget = _gates(z, 4), z[..., : 2 * h.shape[2]].unbind(0)
-        hs, cs, new_c, zs, raw, tanh_c, given = (
-            each.unbind(0) for each in (h, c, plain_c, z, sums, squashed, projected))
-        kept_h, moments_h, moments_c = _Kept(noise, 0), [], []
-        for t in range(len(given)):
-            raw[t].copy_(_seen(hs[t], noise).to(weight.dtype) @ weight.t())
-            normal, *moments = torch.native_layer_norm(raw[t], scale_h.shape, scale_h, None, self.eps)
-            moments_h.append(moments)
-            torch.add(given[t], normal, out=zs[t])
-            input_and_forget[t].sigmoid_()
-            g[t].tanh_()
-            o[t].sigmoid_()
-            torch.mul(f[t], cs[t], out=new_c[t]).addcmul_(i[t], g[t])
-            normal, *moments = torch.native_layer_norm(new_c[t], scale_c.shape, scale_c, shift_c, self.eps)
-            moments_c.append(moments)
-            torch.tanh(normal, out=tanh_c[t])
-            torch.mul(o[t], tanh_c[t], out=hs[t + 1])
-            if noise.kept:
-                torch.lerp(new_c[t], cs[t], noise.kept[1][t], out=cs[t + 1])
-            kept_h.keep(t, hs[t + 1], hs[t])
-        moments = [torch.stack(each) for pairs in (moments_h, moments_c) for each in zip(*pairs)]
-        return [h, c], [h, c, z, sums, squashed, plain_c if noise.kept else None, *moments]
-
-    def backward(self, gradients, saved, weight, own, noise):
-        h, c, z, sums, squashed, plain_c, *moments = saved
-        plain_c = c[1:] if plain_c is None else plain_c
-        scale_h, scale_c, shift_c = own
-        d_z, d_sums, d_normal = torch.empty_like(z), torch.empty_like(z), torch.empty_like(squashed)
-        (i, f, g, o), (d_i, d_f, d_g, d_o) = _gates(z, 4), _gates(d_z, 4)
-        cs, new_c, d_zs, raw, d_raw, d_normals, tanh_c, given, given_c = (
-            each.unbind(0) for each in (c, plain_c, d_z, sums, d_sums, d_normal, squashed, *gradients))
-        mean_h, scaled_h, mean_c, scaled_c = (each.unbind(0) for each in moments)
-        kept_h, kept_c = _Kept(noise, 0), _Kept(noise, 1)
-        d_h, d_c = given[-1].clone(), given_c[-1].clone()
-        part = torch.empty_like(d_h)
-        only_input = [True, False, False]
-        for t in reversed(range(len(d_zs))):
-            past_h, past_c = kept_h.split(t, d_h), kept_c.split(t, d_c)
-            _through_sigmoid(torch.mul(d_h, tanh_c[t], out=part), o[t], grad_input=d_o[t])
-            _through_tanh(torch.mul(d_h, o[t], out=part), tanh_c[t], grad_input=d_normals[t])
-            d_c += _aten.native_layer_norm_backward(d_normals[t], new_c[t], scale_c.shape, mean_c[t], scaled_c[t],
-                                                    scale_c, shift_c, only_input)[0]
-            _through_sigmoid(torch.mul(d_c, g[t], out=part), i[t], grad_input=d_i[t])
-            _through_sigmoid(torch.mul(d_c, cs[t], out=part), f[t], grad_input=d_f[t])
-            _through_tanh(torch.mul(d_c, i[t], out=part), g[t], grad_input=d_g[t])
-            torch.addcmul(given_c[t], d_c, f[t], out=d_c)
-            if past_c is not None:
-                d_c += past_c
-            d_raw[t].copy_(_aten.native_layer_norm_backward(d_zs[t], raw[t], scale_h.shape, mean_h[t], scaled_h[t],
-                                                            scale_h, None, only_input)[0])
-            _product_backward(given[t], d_raw[t], weight, noise, out=d_h)
-            if past_h is not None:
-                d_h += past_h
-        of_h = (sums - moments[0]).mul_(moments[1]).mul_(d_z).sum((0, 1))
-        of_c = (plain_c - moments[2]).mul_(moments[3]).mul_(d_normal).sum((0, 1))
-        d_own = [of_h, of_c, d_normal.sum((0, 1))]
-        return d_z, _weight_gradient(d_sums, h, weight, noise), [d_h, d_c], d_own
+def _update_slopes(h: Tensor, n: Tensor, z: Tensor, of_u: Tensor, of_n: Tensor) -> None:
+    """∂h⟨t⟩ by the sums of u and of n, for all steps."""
+    u = z[..., z.shape[2] // 2 :]
+    sigmoid_slope(h[:-1] - n, u, out=of_u)
+    tanh_slope(1 - u, n, out=of_n)
