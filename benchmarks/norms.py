@@ -50,7 +50,8 @@ def _layers() -> dict[str, tuple[str, Any, Any, tuple[int, ...]]]:
     from torch import nn
     from torch.nn.utils.parametrizations import weight_norm
 
-    from orthogon.nn.recurrent_norms import BatchNormLSTM, InputBatchNormRNN
+    from orthogon.nn.recurrent import Recurrent
+    from orthogon.nn.recurrent_norms import InputBatchNormRNN
     from orthogon.nn.streaming_norm import StreamingNorm
     from orthogon.nn.weight_norms import CosineConv2d, CosineLinear
 
@@ -62,7 +63,7 @@ def _layers() -> dict[str, tuple[str, Any, Any, tuple[int, ...]]]:
                          weight_norm(nn.Linear(256, 256)), vectors),
         "CosineConv2d, 3×3": ("weight_norm of Conv2d", CosineConv2d(32, 32, 3, True, True, padding=1),
                               weight_norm(nn.Conv2d(32, 32, 3, padding=1)), pictures),
-        "BatchNormLSTM": ("LSTM", BatchNormLSTM(32, 64, 20), nn.LSTM(32, 64, batch_first=True), sequences),
+        "batch_norm_lstm": ("LSTM", Recurrent(32, 64, "batch_norm_lstm"), nn.LSTM(32, 64, batch_first=True), sequences),
         "InputBatchNormRNN": ("RNN", InputBatchNormRNN(32, 64), nn.RNN(32, 64, batch_first=True), sequences),
     }
 

@@ -7,12 +7,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from orthogon.nn.recurrent_norms import BatchNormLSTM, BatchNormLSTMCell, InputBatchNormRNN, StepBatchNorm
+from orthogon.nn.recurrent import NORM_STEPS, Recurrent
+from orthogon.nn.recurrent_norms import InputBatchNormRNN, StepBatchNorm
 
 
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
+
+
+def batch_norm_lstm(inputs: int, units: int) -> Recurrent:
+    return Recurrent(inputs, units, "batch_norm_lstm")
 
 
 def varied(module: nn.Module) -> nn.Module:
@@ -34,25 +39,25 @@ def by_batch(x: Tensor, norm: StepBatchNorm) -> Tensor:
     return out if norm.bias is None else out + norm.bias
 
 
-def written_out(net: BatchNormLSTM, x: Tensor, lengths: list[int]) -> Tensor:
+def written_out(net: Recurrent, x: Tensor, lengths: list[int]) -> Tensor:
     """Cooijmans et al. 2016, equations 6 to 8, in training; the rows that are there picked out at each step."""
-    cell, h, c = net.cell, x.new_zeros(len(x), net.cell.hidden_size), x.new_zeros(len(x), net.cell.hidden_size)
+    h, c = x.new_zeros(len(x), net.hidden_size), x.new_zeros(len(x), net.hidden_size)
     outputs = []
     for t in range(x.shape[1]):
         rows = [row for row, length in enumerate(lengths) if t < length]
-        gates = (by_batch(x[rows, t] @ cell.weight_ih.T, cell.norm_input) + cell.bias
-                 + by_batch(h[rows] @ cell.weight_hh.T, cell.norm_hidden))
-        i, f, g, o = gates.split(cell.hidden_size, dim=1)
+        gates = (by_batch(x[rows, t] @ net.weight_ih_l0.T, net.norm_ih_l0) + net.bias_l0
+                 + by_batch(h[rows] @ net.weight_hh_l0.T, net.norm_hh_l0))
+        i, f, g, o = gates.split(net.hidden_size, dim=1)
         after = f.sigmoid() * c[rows] + i.sigmoid() * g.tanh()
         c = c.index_copy(0, torch.tensor(rows), after)
-        h = h.index_copy(0, torch.tensor(rows), o.sigmoid() * by_batch(after, cell.norm_cell).tanh())
+        h = h.index_copy(0, torch.tensor(rows), o.sigmoid() * by_batch(after, net.norm_c_l0).tanh())
         outputs.append(torch.zeros_like(h).index_copy(0, torch.tensor(rows), h[rows]))
     return torch.stack(outputs, dim=1)
 
 
 @pytest.mark.parametrize("lengths", [None, [4, 2, 4, 3, 1]])
 def test_recurrent_batch_norm_is_the_formula_with_all_gradients(lengths):
-    net = varied(BatchNormLSTM(3, 2, steps=4))
+    net = varied(batch_norm_lstm(3, 2))
     x, upstream = numbers(5, 4, 3).requires_grad_(), numbers(5, 4, 2)
     out, _ = net(x, None if lengths is None else torch.tensor(lengths))
     expected = written_out(net, x, lengths or [4] * 5)
@@ -63,7 +68,7 @@ def test_recurrent_batch_norm_is_the_formula_with_all_gradients(lengths):
 
 
 @pytest.mark.parametrize("lengths", [None, torch.tensor([3, 2, 3])])
-@pytest.mark.parametrize("make", [lambda: BatchNormLSTM(2, 2, steps=3), lambda: InputBatchNormRNN(2, 2)])
+@pytest.mark.parametrize("make", [lambda: batch_norm_lstm(2, 2), lambda: InputBatchNormRNN(2, 2)])
 def test_gradients_agree_with_differences(make, lengths):
     net = varied(make())
     torch.autograd.gradcheck(lambda x, *_: net(x, lengths)[0], (numbers(3, 3, 2).requires_grad_(), *net.parameters()),
@@ -71,39 +76,39 @@ def test_gradients_agree_with_differences(make, lengths):
 
 
 def test_with_statistics_forced_to_the_identity_it_is_torchs_lstm():
-    net, lstm = varied(BatchNormLSTM(3, 4, steps=6)).eval(), nn.LSTM(3, 4, batch_first=True).double()
+    net, lstm = varied(batch_norm_lstm(3, 4)).eval(), nn.LSTM(3, 4, batch_first=True).double()
     with torch.no_grad():
-        for norm in (net.cell.norm_input, net.cell.norm_hidden, net.cell.norm_cell):
+        for norm in (net.norm_ih_l0, net.norm_hh_l0, net.norm_c_l0):
             norm.running_var.fill_(1 - 1e-5)
             norm.weight.fill_(1)
-        net.cell.norm_cell.bias.zero_()
-        for name, value in (("weight_ih", net.cell.weight_ih), ("weight_hh", net.cell.weight_hh),
-                            ("bias_ih", net.cell.bias), ("bias_hh", torch.zeros(16))):
+        net.norm_c_l0.bias.zero_()
+        for name, value in (("weight_ih", net.weight_ih_l0), ("weight_hh", net.weight_hh_l0),
+                            ("bias_ih", net.bias_l0), ("bias_hh", torch.zeros(16))):
             getattr(lstm, f"{name}_l0").copy_(value)
     x, state = numbers(5, 6, 3), (numbers(5, 4), numbers(5, 4))
-    out, (h, c) = net(x, state=state)
+    out, ((h, c),) = net(x, state=(state,))
     expected, (last_h, last_c) = lstm(x, (state[0][None], state[1][None]))
     torch.testing.assert_close((out, h, c), (expected, last_h[0], last_c[0]))
     lengths = torch.tensor([6, 1, 3, 5, 2])
     packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
     expected, (last_h, last_c) = lstm(packed)
-    out, (h, c) = net(x, lengths)
+    out, ((h, c),) = net(x, lengths)
     torch.testing.assert_close((out, h, c), (nn.utils.rnn.pad_packed_sequence(expected, True)[0], last_h[0], last_c[0]))
 
 
 def test_every_scale_starts_at_a_tenth_and_recurrent_weights_start_orthogonal():
-    cell = BatchNormLSTMCell(3, 4, steps=5)
-    for norm in (cell.norm_input, cell.norm_hidden, cell.norm_cell):
+    net = batch_norm_lstm(3, 4)
+    for norm in (net.norm_ih_l0, net.norm_hh_l0, net.norm_c_l0):
         assert torch.equal(norm.weight, torch.full_like(norm.weight, 0.1))
-        assert norm.running_mean.shape == (5, len(norm.weight))
-    assert cell.norm_input.bias is None
-    assert cell.norm_hidden.bias is None
-    assert not cell.norm_cell.bias.any()
-    assert not cell.bias.any()
-    for gate in cell.weight_hh.view(4, 4, 4):
+        assert norm.running_mean.shape == (NORM_STEPS, len(norm.weight))
+    assert net.norm_ih_l0.bias is None
+    assert net.norm_hh_l0.bias is None
+    assert not net.norm_c_l0.bias.any()
+    assert not net.bias_l0.any()
+    for gate in net.weight_hh_l0.view(4, 4, 4):
         torch.testing.assert_close(gate @ gate.T, torch.eye(4))
-    assert cell.weight_ih.shape == (16, 3)
-    assert cell.weight_ih.abs().max() <= (6 / 19) ** 0.5
+    assert net.weight_ih_l0.shape == (16, 3)
+    assert net.weight_ih_l0.abs().max() <= (6 / 19) ** 0.5
     rnn = InputBatchNormRNN(3, 4)
     assert torch.equal(rnn.norm.weight, torch.ones(4))
     torch.testing.assert_close(rnn.weight_hh @ rnn.weight_hh.T, torch.eye(4))
@@ -173,7 +178,7 @@ def test_hidden_rows_enter_no_statistics_and_where_one_is_left_the_stored_ones_s
 
 
 def test_what_lies_behind_a_sequence_is_not_looked_at_and_comes_out_as_zero():
-    for net in (BatchNormLSTM(3, 4, steps=5), InputBatchNormRNN(3, 4)):
+    for net in (batch_norm_lstm(3, 4), InputBatchNormRNN(3, 4)):
         other = copy.deepcopy(net)
         x, lengths = torch.randn(4, 5, 3), torch.tensor([5, 3, 4, 2])
         behind = x.clone()
@@ -205,7 +210,7 @@ def test_input_batch_norm_is_over_batch_and_time_together_and_leaves_the_state_a
 
 
 def test_in_evaluation_a_sequence_does_not_depend_on_its_batch():
-    for net in (BatchNormLSTM(3, 4, steps=5), InputBatchNormRNN(3, 4)):
+    for net in (batch_norm_lstm(3, 4), InputBatchNormRNN(3, 4)):
         x = torch.randn(6, 5, 3)
         for _ in range(3):
             net(x)
@@ -215,7 +220,7 @@ def test_in_evaluation_a_sequence_does_not_depend_on_its_batch():
 
 
 def test_e93_a_single_sequence_is_refused_in_training():
-    net = BatchNormLSTM(3, 4, steps=5)
+    net = batch_norm_lstm(3, 4)
     with pytest.raises(ValueError, match="at least 2 rows in training, since one has no variance; got 1"):
         net(torch.randn(1, 5, 3))
     assert net.eval()(torch.randn(1, 5, 3))[0].shape == (1, 5, 4)
@@ -225,14 +230,14 @@ def test_e93_a_single_sequence_is_refused_in_training():
 def test_bad_lengths_and_no_steps_are_refused():
     for lengths in (torch.tensor([2, 3]), torch.tensor([[2], [3], [2]])):
         with pytest.raises(ValueError, match=r"one number per sequence, shape \(3,\)"):
-            BatchNormLSTM(3, 4, steps=5)(torch.randn(3, 5, 3), lengths)
+            batch_norm_lstm(3, 4)(torch.randn(3, 5, 3), lengths)
     with pytest.raises(ValueError, match="at least 1 step; got 0"):
         StepBatchNorm(3, steps=0)
 
 
 @pytest.mark.parametrize("lengths", [None, torch.tensor([2, 1, 2])])
 def test_statistics_are_those_of_float32_under_bf16(lengths):
-    net, x = BatchNormLSTM(3, 8, steps=2), torch.randn(3, 2, 3)
+    net, x = batch_norm_lstm(3, 8), torch.randn(3, 2, 3)
     exact = net(x, lengths)[0]
     with torch.autocast("cpu", torch.bfloat16):
         torch.testing.assert_close(net(x, lengths)[0].float(), exact, atol=0.02, rtol=0.05)
@@ -243,11 +248,10 @@ def test_statistics_are_those_of_float32_under_bf16(lengths):
         torch.testing.assert_close(out.float(), norm(given.float(), 0), atol=2e-3, rtol=1e-2)
 
 
-@pytest.mark.parametrize("make", [lambda: BatchNormLSTM(3, 4, steps=2), lambda: InputBatchNormRNN(3, 4)])
 @pytest.mark.parametrize("lengths", [None, torch.tensor([2, 1, 2])])
-def test_they_export_for_any_batch_size_and_compile_whole(make, lengths):
+def test_input_batch_norm_exports_for_any_batch_size_and_compiles_whole(lengths):
     torch._dynamo.reset()
-    net, x = make(), torch.randn(3, 2, 3)
+    net, x = InputBatchNormRNN(3, 4), torch.randn(3, 2, 3)
     compiled = torch.compile(copy.deepcopy(net), backend="eager", fullgraph=True)
     for _ in range(2):
         torch.testing.assert_close(compiled(x, lengths)[0], net(x, lengths)[0])
@@ -259,7 +263,7 @@ def test_they_export_for_any_batch_size_and_compile_whole(make, lengths):
 
 
 def test_recurrent_batch_norm_learns_to_remember_the_first_of_several_inputs():
-    net, output = BatchNormLSTM(1, 12, steps=6), nn.Linear(12, 1)
+    net, output = batch_norm_lstm(1, 12), nn.Linear(12, 1)
     optimizer = torch.optim.Adam([*net.parameters(), *output.parameters()], lr=0.02)
     for _ in range(80):
         x = torch.randn(64, 6, 1)

@@ -1,5 +1,7 @@
 """Recurrent layers (rows 24.01-24.23): against torch's, the NumPy cells, formulas written out, and differences."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from orthogon.equations import recurrent as equations
 from orthogon.errors import RecipeError
+from orthogon.nn.dropout import SequenceDropout
 from orthogon.nn.recurrent import CELLS, Recurrent, reversed_steps
 
 TORCHS = {"rnn": nn.RNN, "rnn_relu": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -163,7 +166,7 @@ def test_gradients_agree_with_differences(cell, rates):
         out, last = net(x, lengths)
         return out, *flat(last)
 
-    torch.autograd.gradcheck(read, (numbers(3, 3, 2).requires_grad_(), *net.parameters()), atol=1e-4)
+    torch.autograd.gradcheck(read, (numbers(3, 3, 2).requires_grad_(), *net.parameters()), atol=1e-4, fast_mode=True)
 
 
 @settings(max_examples=40, deadline=None)
@@ -273,21 +276,43 @@ def test_dropout_is_between_layers_of_each_step_or_of_a_sequence(variational):
     assert torch.equal(net.eval()(torch.ones(1, 6, 20, dtype=torch.float64))[0].unique(), torch.ones(1).double())
 
 
-def test_recurrent_dropout_has_one_inverted_mask_for_all_steps_of_a_sequence():
-    """The mask, read from zeros, put into a loop over torch's cell, gives the same outputs and the same last state."""
-    net, layer = Recurrent(3, 4, recurrent_dropout=0.25).double(), torchs("lstm", 3, 4)
+def test_each_sequence_has_one_inverted_mask_for_all_its_steps():
+    """The masks, read from zeros, put into a loop over torch's cell, give the same outputs and the same last state."""
+    net, layer, before, after = (Recurrent(3, 4, recurrent_dropout=0.25).double(), torchs("lstm", 3, 4),
+                                 SequenceDropout(0.4), SequenceDropout(0.4))
     net.load_state_dict(layer.state_dict())
     cell = nn.LSTMCell(3, 4).double()
     cell.load_state_dict({name.removesuffix("_l0"): value for name, value in layer.state_dict().items()})
-    x, h, c = numbers(50, 5, 3), numbers(50, 4).requires_grad_(), numbers(50, 4)
-    out, ((last_h, last_c),) = net(x, state=((h, c),))
-    mask = (torch.autograd.grad(last_h.sum(), h)[0] != 0) / 0.75
-    assert 0.6 < float((mask > 0).double().mean()) < 0.9
+    x, h, c = numbers(50, 5, 3).requires_grad_(), numbers(50, 4).requires_grad_(), numbers(50, 4)
+    out, ((last_h, last_c),) = net(before(x), state=((h, c),))
+    out = after(out)
+    by_x, by_h = torch.autograd.grad(last_h.sum(), (x, h))
+    for found in (by_x, out):
+        assert torch.equal(found != 0, (found[:, :1] != 0).expand_as(found))
+    mask_x, mask_h, mask_out = (by_x[:, 0] != 0) / 0.6, (by_h != 0) / 0.75, (out[:, 0] != 0) / 0.6
     state = (h, c)
     for step in range(5):
-        state = cell(x[:, step], (state[0] * mask, state[1]))
-        torch.testing.assert_close(out[:, step], state[0])
+        state = cell(x[:, step] * mask_x, (state[0] * mask_h, state[1]))
+        torch.testing.assert_close(out[:, step], state[0] * mask_out)
     torch.testing.assert_close((last_h, last_c), state)
+
+
+@pytest.mark.parametrize("which", ["sequence", "recurrent"])
+def test_masks_differ_over_sequences_and_calls_and_keep_their_share(which):
+    drop = SequenceDropout(0.3 if which == "sequence" else 0.0)
+    net = Recurrent(20, 20, recurrent_dropout=0.3 if which == "recurrent" else 0.0)
+    x, state, masks = torch.ones(400, 2, 20, requires_grad=True), torch.ones(400, 20, requires_grad=True), []
+    for _ in range(2):
+        out, _ = net(drop(x), state=((state, torch.zeros(400, 20)),))
+        by_x, by_h = torch.autograd.grad(out.sum(), (x, state))
+        masks.append((by_x[:, 0] if which == "sequence" else by_h) != 0)
+        assert ((by_h if which == "sequence" else by_x) != 0).all()
+        assert float(masks[-1].float().mean()) == pytest.approx(0.7, abs=0.02)
+    assert len(masks[0].unique(dim=0)) > 390  # of 400 sequences
+    assert not torch.equal(*masks)
+    plain = Recurrent(20, 20)
+    plain.load_state_dict(net.state_dict())
+    torch.testing.assert_close(net.eval()(drop.eval()(x))[0], plain(x)[0])
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -327,17 +352,29 @@ def test_wrong_names_rates_and_depths_are_refused():
     for name, rate in (("dropout", 1.0), ("recurrent_dropout", -0.1), ("zoneout", 1.5), ("weight_dropout", 1.0)):
         with pytest.raises(ValueError, match=f"{name} is {rate}; give the share"):
             Recurrent(3, 4, **{name: rate})
+    with pytest.raises(ValueError, match="p is 1; give the share"):
+        SequenceDropout(1)
     with pytest.raises(ValueError, match="layers is 0; give 1 or more"):
         Recurrent(3, 4, layers=0)
     with pytest.raises(ValueError, match="one number per sequence"):
         Recurrent(3, 4)(torch.randn(3, 5, 3), torch.tensor([2, 3]))
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", ["gru", "lstm", "layer_norm_lstm", "batch_norm_lstm"])
 def test_they_export_for_any_batch_size(cell):
-    net, x = Recurrent(3, 4, cell, layers=2, bidirectional=True).eval(), torch.randn(3, 2, 3)
-    exported = torch.export.export(net, (x, torch.tensor([2, 1, 2])),
-                                   dynamic_shapes=({0: torch.export.Dim("batch")}, {0: torch.export.Dim("batch")}))
+    net, x = Recurrent(3, 4, cell, bidirectional=True).eval(), torch.randn(3, 2, 3)
+    batch = {0: torch.export.Dim("batch")}
+    exported = torch.export.export(net, (x, torch.tensor([2, 1, 2])), dynamic_shapes=(batch, batch))
     more, lengths = torch.cat([x, x]), torch.tensor([2, 1, 2, 2, 2, 1])
     with torch.no_grad():
         torch.testing.assert_close(exported.module()(more, lengths)[0], net(more, lengths)[0])
+
+
+def test_compiled_they_learn_the_same():
+    torch._dynamo.reset()
+    net, x = Recurrent(3, 4, "peephole_lstm"), torch.randn(3, 2, 3)
+    other = copy.deepcopy(net)
+    compiled = torch.compile(other, backend="eager")
+    for each in (net, compiled):
+        each(x)[0].square().sum().backward()
+    torch.testing.assert_close([p.grad for p in other.parameters()], [p.grad for p in net.parameters()])

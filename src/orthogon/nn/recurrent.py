@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from orthogon.errors import RecipeError, nearest
+from orthogon.nn.dropout import SequenceDropout
 from orthogon.nn.padding import without_padding, zero_padding
 from orthogon.nn.recurrent_lstms import LSTM
 from orthogon.nn.recurrent_normalized import BatchNormOver, LayerNormOver, NormalizedLSTM
@@ -43,12 +44,14 @@ class Recurrent(nn.Module):
     layers: each feeds the next one (row 24.23). bidirectional: each layer also reads every sequence from its own last
     step to its first, and gives both outputs side by side (row 24.22).
 
-    All rates are shares from 0 to below 1 (ValueError outside), at work in training:
-    dropout: of what goes from layer to layer; variational: one mask serves all steps of a sequence (Gal & Ghahramani
-    2016, arXiv:1512.05287). recurrent_dropout: of the last step's h that the gates see, one mask a sequence (row 5.11);
-    the memory is never masked. zoneout: of units that stay as they were in a step, h and memory each; evaluation
-    takes the expectation (Krueger et al. 2017, arXiv:1606.01305). weight_dropout: of the weights from h to h, anew for
-    each call (Merity et al. 2018, arXiv:1708.02182).
+    All rates are shares from 0 to below 1 (ValueError outside), at work in training.
+    dropout: of what goes from layer to layer; variational: one mask serves all steps of a sequence, as SequenceDropout
+    has it, which also serves for what goes into the first layer and comes out of the last.
+    recurrent_dropout: of the last step's h that the gates see, one mask a sequence (row 5.11; Gal & Ghahramani 2016,
+    arXiv:1512.05287); the memory is never masked.
+    zoneout: of units that stay as they were in a step, h and memory each; evaluation takes the expectation (Krueger et
+    al. 2017, arXiv:1606.01305).
+    weight_dropout: of the weights from h to h, anew for each call (Merity et al. 2018, arXiv:1708.02182).
 
     lengths (N,): behind them outputs are zero, and a sequence's state is that after its own last step; what stands
     there changes nothing. State: a tuple over layers and directions (0, 0 reversed, 1, …) of h, or of (h, c), N×H each.
@@ -69,8 +72,9 @@ class Recurrent(nn.Module):
             if not 0 <= rate < 1:
                 raise ValueError(f"{name} is {rate}; give the share to leave out, from 0 to below 1")
         self.input_size, self.hidden_size, self.cell, self.layers = input_size, hidden_size, cell, layers
-        self.bidirectional, self.variational = bidirectional, variational
+        self.bidirectional = bidirectional
         self.output_size = hidden_size * (2 if bidirectional else 1)
+        self.between = SequenceDropout(dropout) if variational else nn.Dropout(dropout)
         for layer in range(layers):
             width = input_size if layer == 0 else self.output_size
             for suffix in self._suffixes(layer):
@@ -78,7 +82,7 @@ class Recurrent(nn.Module):
                     setattr(self, name + suffix, value)
         for name, parameter in self.named_parameters():
             if not name.startswith("norm_"):
-                nn.init.uniform_(parameter, -(hidden_size**-0.5), hidden_size**-0.5)
+                _initialize(cell, name, parameter, hidden_size)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: tuple[State, ...] | None = None,
                 ) -> tuple[Tensor, tuple[State, ...]]:
@@ -88,7 +92,7 @@ class Recurrent(nn.Module):
         x = x.transpose(0, 1)
         for layer in range(self.layers):
             outputs: list[Tensor] = []
-            x = self._drop(x) if layer else x
+            x = self.between(x.transpose(0, 1)).transpose(0, 1) if layer else x
             for suffix in self._suffixes(layer):
                 backward = suffix.endswith("_reverse")
                 start = self._start(x, None if state is None else state[len(last)])
@@ -157,11 +161,6 @@ class Recurrent(nn.Module):
         return Noise(seen, tuple(torch.empty(length, *h.shape, dtype=h.dtype, device=h.device).bernoulli_(share)
                                  for _ in start))
 
-    def _drop(self, x: Tensor) -> Tensor:
-        if not self.variational:
-            return F.dropout(x, self.rates["dropout"], self.training)
-        return x * F.dropout(torch.ones_like(x[:1]), self.rates["dropout"], self.training)
-
     def _suffixes(self, layer: int) -> list[str]:
         return [f"_l{layer}", f"_l{layer}_reverse"] if self.bidirectional else [f"_l{layer}"]
 
@@ -205,6 +204,20 @@ def _parts(cell: str, width: int, units: int) -> dict[str, nn.Parameter | nn.Mod
     else:
         norms = ()
     return {**parameters, **dict(zip(_NORMS, norms))}
+
+
+@torch.no_grad()
+def _initialize(cell: str, name: str, parameter: Tensor, units: int) -> None:
+    """As torch's layers start; a batch-normalized LSTM as in its paper."""
+    if cell != "batch_norm_lstm":
+        parameter.uniform_(-(units**-0.5), units**-0.5)
+    elif name.startswith("weight_ih"):
+        nn.init.xavier_uniform_(parameter)
+    elif name.startswith("weight_hh"):
+        for gate in parameter.chunk(4):
+            nn.init.orthogonal_(gate)
+    else:
+        parameter.zero_()
 
 
 def _read_fused(cell: str, x: Tensor, start: tuple[Tensor, ...], weights: list[Tensor], lengths: Tensor | None,
