@@ -147,8 +147,8 @@ class Windows:
 
     def _sentences(self, parts: Mapping[str, np.ndarray], asked: np.ndarray, fits: np.ndarray,
                    kept: np.ndarray) -> list[str]:
-        delay = f", after a delay of {self.delay}," if self.delay else ""
-        said = [f"an example is {self.history} steps of history and the {self.horizon} that follow{delay} all of which "
+        delay = f", after a delay of {self.delay}" if self.delay else ""
+        said = [f"an example is {self.history} steps of history and the {self.horizon} that follow{delay}, all of which "
                 "lie in its part; a history may begin in the part before"]
         cut, blank = int((asked & ~fits).sum()), int((asked & fits & ~kept).sum())
         if cut:
@@ -181,7 +181,7 @@ def _runs(breaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     n = len(breaks) + 1
     places = np.arange(n)
     first = np.maximum.accumulate(np.where(np.r_[True, breaks], places, 0))
-    last = np.minimum.accumulate(np.where(np.r_[breaks, True], places, n)[::-1])[::-1]
+    last = np.minimum.accumulate(np.where(np.r_[breaks, True], places, n)[::-1])[::-1].copy()
     return first, last
 
 

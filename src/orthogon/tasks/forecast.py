@@ -49,7 +49,7 @@ class Forecast(Supervised):
         self.inputs = WindowInputs(data, self.augment, self.picture_side)
         self.inputs.history = history_of(settings)
         self.inputs.apart = tuple(name for name in (settings.time, settings.series) if name)
-        self.season, self.naive = 1, 1.0
+        self.season, self.naive, self.median = 1, 1.0, 0.0
         self.values = np.empty(0)
 
     @classmethod
@@ -59,7 +59,11 @@ class Forecast(Supervised):
     # Before the loop.
 
     def check(self, data: Dataset) -> list[Finding]:
-        found, missing = super().check(data), data.target_column().missing()
+        missing = data.target_column().missing()
+        found = [Finding("unused-column", "warning", f"column {name!r} is {column.kind} and is not used: forecasts are "
+                         "made from numbers, dates and categories", where=data.name, column=name,
+                         remedy=f"If it has few values: --set 'data.types={{{name}: category}}'")
+                 for name, column in data.inputs.items() if column.kind not in ("number", "date", "category")]
         if missing.any():
             found.append(Finding("missing-target", "note", f"the target is missing at {int(missing.sum()):,} of "
                                  f"{len(data):,} steps; there it counts in no loss and no score", where=data.name,
@@ -84,7 +88,7 @@ class Forecast(Supervised):
         values = np.full(len(data), np.nan)
         values[steps] = _numbers(data)[steps]
         self.season = self.settings.season or season_of(values, windows)
-        self.naive = naive_error(values, windows, self.season)
+        self.naive, self.median = naive_error(values, windows, self.season), float(np.nanmedian(values))
 
     def _fit_target(self, data: Dataset, rows: np.ndarray) -> None:
         values = _numbers(data)[rows]
@@ -213,11 +217,11 @@ class Forecast(Supervised):
                                                                       each))} for row, each in zip(rows, values)]
 
     def state(self) -> dict[str, Any]:
-        return {**super().state(), "season": self.season, "naive": self.naive}
+        return {**super().state(), "season": self.season, "naive": self.naive, "median": self.median}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         super().load_state(state)
-        self.season, self.naive = int(state["season"]), float(state["naive"])
+        self.season, self.naive, self.median = int(state["season"]), float(state["naive"]), float(state["median"])
 
 
 def history_of(settings: TaskSettings) -> int:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from orthogon.data.changes import Changes
+from orthogon.data.columns import Column, DateColumn
 from orthogon.data.dataset import Dataset
 from orthogon.data.encode import CategoryEncoder, Encoder, NumberEncoder, check_columns
 from orthogon.data.number_features import Source, source_of
@@ -17,8 +18,11 @@ from orthogon.data.windows import Windows
 from orthogon.nn.spec import InputSpec
 from orthogon.tasks.inputs import Inputs
 
-TREND = ("days", "year")
-"""Parts of a date that grow for ever: what is forecast lies beyond all that was learnt of them."""
+CYCLES = {"hour": 0.95, "weekday": 6.95, "month": 360.0}
+"""Parts of a date that come again, and after how many days, nearly. Those that grow for ever (elapsed days, the year) are
+no inputs: what is forecast lies beyond all that was learnt of them."""
+
+ELAPSED = "days"
 
 MOST_LEVELS = 100
 """Of a category, beyond which it is not read: each level is a number of each step."""
@@ -41,7 +45,7 @@ class WindowInputs(Inputs):
         names = [target, *(name for name in data.columns if name != target)]
         numbers = [name for name in names if data.columns[name].kind in ("number", "date")]
         categories = [name for name in names if data.columns[name].kind == "category"]
-        sources = [_cyclic(source_of(name, data.columns[name], rows)) for name in numbers]
+        sources = [_cyclic(source_of(name, data.columns[name], rows), data.columns[name], rows) for name in numbers]
         self.encoders = [NumberEncoder.of_sources(sources, data, rows)]
         if categories:
             self.encoders.append(CategoryEncoder.fitted(categories, data, rows))
@@ -67,6 +71,7 @@ class WindowInputs(Inputs):
         """The places of the features that are inputs."""
         aside = {source.name for source in encoder.sources if source.kind == "number" and source.name in self.apart}
         aside |= {f"{name} missing" for name in aside}
+        aside |= {f"{source.name}:{ELAPSED}" for source in encoder.sources if source.kind == "date"}
         return [place for place, name in enumerate(encoder.features) if name not in aside]
 
     def gather(self, rows: Tensor, changes: Sequence[Changes | None] = ()) -> tuple[Tensor, ...]:
@@ -83,6 +88,9 @@ class WindowInputs(Inputs):
                 width += sum(len(levels) for levels in encoder.levels if len(levels) <= MOST_LEVELS)
         return (InputSpec("number", (self.history, width)),)
 
+    def lengths(self) -> None:
+        """All windows are of one length."""
+
     @property
     def kinds(self) -> tuple[str, ...]:
         return ("number",)
@@ -95,10 +103,11 @@ class WindowInputs(Inputs):
         return float(encoder.mean[0]), float(encoder.std[0])
 
 
-def _cyclic(source: Source) -> Source:
-    """Of a date the hour, the day of the week and the month; elapsed days where nothing else tells dates apart."""
-    if source.kind != "date":
+def _cyclic(source: Source, column: Column, rows: np.ndarray) -> Source:
+    """Of a date the hour, the weekday and the month, each where the rows have gone through its cycle; where they have
+    gone through none, elapsed days, which are no input."""
+    if source.kind != "date" or not isinstance(column, DateColumn):
         return source
-    parts = tuple(part for part in source.parts if part not in TREND)
-    return Source(source.name, "date", parts or ("days",))
-
+    days = np.ptp(column.values[rows].astype(np.int64)) / 86_400e6
+    parts = tuple(part for part in source.parts if days >= CYCLES.get(part.partition("-")[0], np.inf))
+    return Source(source.name, "date", parts or (ELAPSED,))
