@@ -44,9 +44,9 @@ class Moments:
         if not isinstance(value, np.datetime64) or self.seconds is None:
             return f"+{steps}"
         if self.months:
-            month = value.astype("datetime64[M]") + int(round(steps * self.step))
+            month = value.astype("datetime64[M]") + round(steps * self.step)
             return str(month)
-        moved = value + np.timedelta64(int(round(steps * self.step * 1e6)), "us")
+        moved = value + np.timedelta64(round(steps * self.step * 1e6), "us")
         return str(moved.astype("datetime64[s]")).replace("T", " ").removesuffix(":00")
 
     @property

@@ -20,7 +20,7 @@ class Windows:
     Steps follow one another within a series and are equally long; where one is longer or shorter, there is a gap, and
     no window goes over it.
 
-    order: int64 (n,): the rows by series, then by time; the place of a row is where it stands there. place: its inverse.
+    order: int64 (n,): the rows by series, then by time. place: its inverse: where a row stands in that order.
     first, last: int64 (n,), by place: the ends of the unbroken run of steps that a place lies in.
     moments: when rows are. gaps: one sentence for each gap.
     """
@@ -70,7 +70,7 @@ class Windows:
         return self.delay + self.horizon
 
     def past(self, rows: np.ndarray) -> np.ndarray:
-        """Int64 (n, history): the rows of the history, the oldest first; before the first row of the table, that one."""
+        """Int64 (n, history): the rows of the history, oldest first; before the first row of the table, that one."""
         return self._rows(rows, np.arange(1 - self.history, 1))
 
     def future(self, rows: np.ndarray) -> np.ndarray:
@@ -148,8 +148,8 @@ class Windows:
     def _sentences(self, parts: Mapping[str, np.ndarray], asked: np.ndarray, fits: np.ndarray,
                    kept: np.ndarray) -> list[str]:
         delay = f", after a delay of {self.delay}" if self.delay else ""
-        said = [f"an example is {self.history} steps of history and the {self.horizon} that follow{delay}, all of which "
-                "lie in its part; a history may begin in the part before"]
+        said = [f"an example is {self.history} steps of history and the {self.horizon} that follow{delay}: these lie "
+                "in its part, a history may begin in the part before"]
         cut, blank = int((asked & ~fits).sum()), int((asked & fits & ~kept).sum())
         if cut:
             said.append(f"{cut:,} rows end no example: too little lies before them, or the end of their part is too "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from orthogon.errors import RecipeError
+from orthogon.errors import RecipeError, nearest
 from orthogon.nn.initializers import initialize_output
 from orthogon.nn.recurrent import Recurrent
 from orthogon.nn.spec import ModelSpec
@@ -74,6 +74,6 @@ def forecaster(spec: ModelSpec, width: int = 64, cell: str = "gru", layers: int 
         raise RecipeError("forecaster reads windows of a series", where="model.name",
                           remedy="It is for --task forecast; of other tables take mlp.")
     if mode not in MODES:
-        raise RecipeError(f"there is no mode {mode!r}", where="model.options.mode", remedy=f"Known: {', '.join(MODES)}.")
+        raise RecipeError(f"there is no mode {mode!r}", where="model.options.mode", remedy=nearest(mode, MODES))
     sort = Forecaster if mode == "direct" else RecursiveForecaster
     return sort(spec.inputs[0].shape[1], spec.outputs, width, cell, layers, dropout, difference)

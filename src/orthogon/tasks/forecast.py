@@ -30,8 +30,8 @@ LEAST_HISTORY = 24
 class Forecast(Supervised):
     """The next values of a series (rows 24.10-24.15): N steps to 1, N to N, half to half.
 
-    A row of the data is a step in time. An example is a row: the network is given the `task.history` steps that end with
-    it, all columns and the target among them, and gives the target at the `task.horizon` steps that follow, after
+    A row of the data is a step in time. An example is a row: the network is given the `task.history` steps that end
+    with it, all columns and the target among them, and gives the target at the `task.horizon` steps that follow, after
     `task.delay` steps. What is forecast of an example lies wholly in its part; its history may reach back into the part
     before, which is the past by then. Parts follow one another in time, and preprocessing is fitted on the steps of
     train windows alone, so nothing of a later part is known to an earlier one.
@@ -69,14 +69,14 @@ class Forecast(Supervised):
                                  f"{len(data):,} steps; there it counts in no loss and no score", where=data.name,
                                  column=data.target))
         for encoder in self.inputs.encoders[1:]:
-            found += [Finding("unused-column", "warning", f"column {name!r} has {len(levels):,} levels and is not used: "
-                              f"a step takes a number for each, so {MOST_LEVELS} at most", where=data.name, column=name)
+            found += [Finding("unused-column", "warning", f"column {name!r} has {len(levels):,} levels and is not "
+                              f"used: a step holds {MOST_LEVELS} at most", where=data.name, column=name)
                       for name, levels in zip(encoder.columns, encoder.levels)  # type: ignore[attr-defined]
                       if len(levels) > MOST_LEVELS]
         return found
 
     def fit(self, data: Dataset, rows: np.ndarray) -> None:
-        """rows: of the examples to train on; preprocessing is fitted on the steps of their windows, each counted once."""
+        """rows: the examples to train on; preprocessing is fitted on the steps of their windows, each counted once."""
         self.target_name = str(data.target)
         windows = self.windows(data, self.settings)
         steps = windows.covered(rows)
@@ -235,5 +235,5 @@ def _numbers(data: Dataset) -> np.ndarray:
     if not isinstance(column, NumberColumn) or column.values.ndim != 1:
         raise DataError(f"a series is one column of numbers; the target is of kind {column.kind}"
                         + (f" and {column.width} wide" if isinstance(column, NumberColumn) else ""),
-                        where=f"{data.name}: column {data.target!r}", remedy="Name one column of numbers: --target NAME")
+                        where=f"{data.name}: column {data.target!r}", remedy="Name one: --target COLUMN")
     return column.values.astype(np.float64)

@@ -29,8 +29,8 @@ def sheets(task: Forecast, model: nn.Module, rows: np.ndarray) -> list[Sheet]:
         return []
     rows = np.sort(rows)
     some = rows[np.linspace(0, len(rows) - 1, min(SHOWN, len(rows))).astype(int)]
-    found = [Sheet("forecasts", "Forecasts and what came", "Grey what the network was given, black what came, blue what "
-                   "was forecast; at equal distances in dev, not chosen, not learnt from.",
+    found = [Sheet("forecasts", "Forecasts and what came", "Grey what the network was given, black what came, blue "
+                   "what was forecast; at equal distances in dev, not chosen, not learnt from.",
                    draw_forecasts([_shown(task, model, row) for row in some], task.target_name))]
     if task.settings.horizon > 1:
         found.append(_by_step(task, model, rows[np.linspace(0, len(rows) - 1, min(MOST, len(rows))).astype(int)]))

@@ -12,9 +12,13 @@ LONGEST = 400
 ENOUGH = 2
 """Seasons that a series must hold."""
 
+ALIKE = 1.05
+"""Times the least error up to which a shorter season is taken: two seasons are one as well."""
+
 
 def season_of(values: np.ndarray, windows: Windows) -> int:
-    """Steps after which the values come nearest to themselves, in mean absolute difference; 1 where none is found.
+    """Steps after which the values come nearest to themselves, in mean absolute difference; of several the fewest; 1
+    where none is found.
 
     values: (n,) by row, NaN where they are missing or not to be looked at.
     Of dated rows a day, a week or a year; of others every length up to 400 steps that is better than its neighbors.
@@ -27,8 +31,11 @@ def season_of(values: np.ndarray, windows: Windows) -> int:
         longest = min(LONGEST, known // ENOUGH)
         each = [naive_error(values, windows, lag) for lag in range(1, longest + 2)]
         errors = {lag: each[lag - 1] for lag in range(2, longest + 1) if each[lag - 2] > each[lag - 1] <= each[lag]}
-    errors = {season: error for season, error in errors.items() if np.isfinite(error)}
-    return min(errors, key=lambda season: errors[season]) if errors else 1
+    finite = [error for error in errors.values() if np.isfinite(error)]
+    if not finite:
+        return 1
+    enough = ALIKE * min(finite) + 1e-6 * float(np.nanstd(values))
+    return min(season for season, error in errors.items() if error <= enough)
 
 
 def naive_error(values: np.ndarray, windows: Windows, season: int) -> float:

@@ -19,8 +19,8 @@ from orthogon.nn.spec import InputSpec
 from orthogon.tasks.inputs import Inputs
 
 CYCLES = {"hour": 0.95, "weekday": 6.95, "month": 360.0}
-"""Parts of a date that come again, and after how many days, nearly. Those that grow for ever (elapsed days, the year) are
-no inputs: what is forecast lies beyond all that was learnt of them."""
+"""Parts of a date that come again, and after how many days, nearly. Those that grow for ever (elapsed days, the year)
+are no inputs: what is forecast lies beyond all that was learnt of them."""
 
 ELAPSED = "days"
 
@@ -29,10 +29,11 @@ MOST_LEVELS = 100
 
 
 class WindowInputs(Inputs):
-    """The steps of the history as one input, float N×T×D: numbers standardized, what is missing marked, dates as cycles,
-    categories one-hot. The first of the D numbers is the target.
+    """The steps of the history as one input, float N×T×D: numbers standardized, what is missing marked, dates as
+    cycles, categories one-hot. The first of the D numbers is the target.
 
-    history: T. windows: of the data, set before it is attached. apart: columns whose numbers name rows, and are no input.
+    history: T. windows: of the data, set before it is attached. apart: columns whose numbers name rows; they are no
+    input.
     """
 
     history: int

@@ -224,12 +224,12 @@ class TaskSettings(Section):
                         problem="description")
     delay: int = knob(0, "of forecast: steps between the history and what is forecast", low=0, high=100_000,
                       problem="description")
-    time: str | None = knob(None, "of forecast: the column of dates or numbers that orders the rows; left out: the only "
-                            "date column, else rows are taken as they follow one another", problem="description")
+    time: str | None = knob(None, "of forecast: the column of dates or numbers that orders the rows; left out: the "
+                            "only date column, else rows are taken as they follow one another", problem="description")
     series: str | None = knob(None, "of forecast: the column that names the series of a row, where there are several",
                               problem="description")
-    season: int | None = knob(None, "of forecast: steps in a season, one of which the seasonal baseline looks back; left "
-                              "out: the day, week or year, or what the train set shows", low=1, high=100_000,
+    season: int | None = knob(None, "of forecast: steps in a season, one of which the seasonal baseline looks back; "
+                              "left out: the day, week or year, or what the train set shows", low=1, high=100_000,
                               problem="description")
     block: int | None = knob(None, "of forecast: steps in a block; parts begin with blocks, and intervals draw them as "
                              "wholes; left out: seven horizons, fewer where the series is short", low=1,
