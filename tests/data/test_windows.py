@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -23,7 +24,7 @@ def series(values: np.ndarray, **columns: Column) -> Dataset:
                    np.array([f"r{i:04d}" for i in range(len(values))]))
 
 
-def hourly(hours: list[int] | np.ndarray, **columns: Column) -> Dataset:
+def hourly(hours: Sequence[int] | np.ndarray, **columns: Column) -> Dataset:
     moments = np.array([datetime(2020, 1, 1) + int(hour) * HOUR for hour in hours], dtype="datetime64[us]")
     return series(np.asarray(hours, dtype=float), when=DateColumn(moments), **columns)
 

@@ -77,7 +77,7 @@ def split(
         parts, about_windows = windows.whole(parts, ~data.target_column().missing())
         moved += about_windows
     in_folds = _folds(chooser, parts, folds) if folds is not None else []
-    sentences = [*notes, *moved, *about_sizes(data, parts, folds), *_about_classes(data, parts)]
+    sentences = [*notes, *moved, *about_sizes(data, parts, folds, windows is not None), *_about_classes(data, parts)]
     method = {
         "how": chooser.how(bool(given), target_source), "by": by, "stratified": chooser.stratum is not None,
         "grouped": chooser.group is not None, "given": bool(given), "target_source": target_source,

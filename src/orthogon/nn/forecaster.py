@@ -60,7 +60,7 @@ class RecursiveForecaster(nn.Module):
 
 
 def forecaster(spec: ModelSpec, width: int = 64, cell: str = "gru", layers: int = 1, dropout: float = 0.0,
-               mode: str = "direct", difference: bool = False) -> nn.Module:
+               mode: str = "direct", difference: bool = True) -> nn.Module:
     """A recurrent network over the steps of a window, of which the first number is the target.
 
     width: units of each layer. cell: as of `Recurrent` (lstm, gru, …). layers: one above the other.
