@@ -159,7 +159,7 @@ _FORECASTER = (
     Option("layers", 1, "one above the other", 1, 64),
     Option("dropout", 0.0, _DROPOUT.format("units between layers and before the output"), 0, 0.99, problem="dev fit"),
     Option("mode", "direct", "direct: all values ahead at once; recursive: each made from the one before"),
-    Option("difference", True, "learn how far values are from the last one"),
+    Option("autoregressive", True, "a linear layer on the history of the target beside the network"),
 )
 _CONVNET = (
     Option("width", 32, "channels of the first layer; each stage doubles them", high=512, **_SHAPE),

@@ -13,29 +13,33 @@ from orthogon.nn.spec import InputSpec, ModelSpec
 SPEC = ModelSpec((InputSpec("number", (7, 3)),), 4)
 
 
-@pytest.mark.parametrize("difference", [False, True])
-def test_direct_is_a_linear_layer_on_the_last_state_of_torchs_gru(difference):
-    model = forecaster(SPEC, width=5, layers=2, difference=difference).eval()
+@pytest.mark.parametrize("autoregressive", [False, True])
+def test_direct_is_a_linear_layer_on_the_last_state_of_torchs_gru(autoregressive):
+    model = forecaster(SPEC, width=5, layers=2, autoregressive=autoregressive).eval()
     torchs = torch.nn.GRU(3, 5, num_layers=2, batch_first=True)
     torchs.load_state_dict(model.recurrent.state_dict())  # type: ignore[union-attr]
     steps = torch.randn(6, 7, 3)
-    expected = model.head(torchs(steps)[0][:, -1]) + (steps[:, -1, :1] if difference else 0)  # type: ignore[operator]
+    expected = model.head(torchs(steps)[0][:, -1])  # type: ignore[operator]
+    if autoregressive:
+        expected = expected + steps[:, :, 0] @ model.linear.weight.T  # type: ignore[union-attr]
     torch.testing.assert_close(model(steps), expected)
 
 
-@pytest.mark.parametrize("difference", [False, True])
-def test_recursive_makes_each_value_from_the_one_before(difference):
-    model = forecaster(SPEC, width=5, cell="lstm", mode="recursive", difference=difference).eval()
+@pytest.mark.parametrize("autoregressive", [False, True])
+def test_recursive_makes_each_value_from_the_ones_before(autoregressive):
+    model = forecaster(SPEC, width=5, cell="lstm", mode="recursive", autoregressive=autoregressive).eval()
     reader, writer = (torch.nn.LSTM(size, 5, batch_first=True) for size in (3, 1))
     reader.load_state_dict(model.reader.state_dict())  # type: ignore[union-attr]
     writer.load_state_dict(model.writer.state_dict())  # type: ignore[union-attr]
     steps = torch.randn(6, 7, 3)
-    value, (_, state), expected = steps[:, -1, :1], reader(steps), []
-    for _ in range(4):
-        out, state = writer(value[:, None], state)
-        value = model.head(out[:, 0]) + (value if difference else 0)  # type: ignore[operator]
-        expected.append(value)
-    torch.testing.assert_close(model(steps), torch.cat(expected, dim=1))
+    series, (_, state) = steps[:, :, 0], reader(steps)
+    for step in range(4):
+        out, state = writer(series[:, -1, None, None], state)
+        value = model.head(out[:, 0])  # type: ignore[operator]
+        if autoregressive:
+            value = value + series[:, step:] @ model.linear.weight.T  # type: ignore[union-attr]
+        series = torch.cat([series, value], dim=1)
+    torch.testing.assert_close(model(steps), series[:, 7:])
 
 
 def test_every_parameter_learns_and_dropout_acts_in_training_alone():

@@ -1,4 +1,4 @@
-"""A recurrent network that reads a window of a series and gives what comes after it."""
+"""A recurrent network that reads a window of a series and gives what comes after it, with a linear part beside it."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class Forecaster(nn.Module):
 
     head_name = "head"
 
-    def __init__(self, steps: int, outputs: int, width: int, cell: str, layers: int, dropout: float,
-                 difference: bool) -> None:
+    def __init__(self, history: int, numbers: int, outputs: int, width: int, cell: str, layers: int, dropout: float,
+                 autoregressive: bool) -> None:
         super().__init__()
-        self.recurrent = Recurrent(steps, width, cell=cell, layers=layers, dropout=dropout)
+        self.recurrent = Recurrent(numbers, width, cell=cell, layers=layers, dropout=dropout)
         self.drop = nn.Dropout(dropout)
         self.head = nn.Linear(self.recurrent.output_size, outputs)
-        self.difference = difference
+        self.linear = _linear(history, outputs) if autoregressive else None
         initialize_output(self.head)
 
     def forward(self, steps: Tensor) -> Tensor:
         read, _ = self.recurrent(steps)
         values = self.head(self.drop(read[:, -1]))
-        return values + steps[:, -1, :1] if self.difference else values
+        return values if self.linear is None else values + self.linear(steps[:, :, 0])
 
 
 class RecursiveForecaster(nn.Module):
@@ -38,36 +38,46 @@ class RecursiveForecaster(nn.Module):
 
     head_name = "head"
 
-    def __init__(self, steps: int, outputs: int, width: int, cell: str, layers: int, dropout: float,
-                 difference: bool) -> None:
+    def __init__(self, history: int, numbers: int, outputs: int, width: int, cell: str, layers: int, dropout: float,
+                 autoregressive: bool) -> None:
         super().__init__()
-        self.reader = Recurrent(steps, width, cell=cell, layers=layers, dropout=dropout)
+        self.reader = Recurrent(numbers, width, cell=cell, layers=layers, dropout=dropout)
         self.writer = Recurrent(1, width, cell=cell, layers=layers, dropout=dropout)
         self.drop = nn.Dropout(dropout)
         self.head = nn.Linear(self.writer.output_size, 1)
-        self.outputs, self.difference = outputs, difference
+        self.linear = _linear(history, 1) if autoregressive else None
+        self.history, self.outputs = history, outputs
         initialize_output(self.head)
 
     def forward(self, steps: Tensor) -> Tensor:
         _, state = self.reader(steps)
-        value, made = steps[:, -1, :1], []
+        values = [steps[:, step, :1] for step in range(self.history)]
         for _ in range(self.outputs):
-            written, state = self.writer(value[:, None], state=state)
-            said = self.head(self.drop(written[:, -1]))
-            value = value + said if self.difference else said
-            made.append(value)
-        return torch.cat(made, dim=1)
+            written, state = self.writer(values[-1][:, None], state=state)
+            value = self.head(self.drop(written[:, -1]))
+            if self.linear is not None:
+                value = value + self.linear(torch.cat(values[-self.history :], dim=1))
+            values.append(value)
+        return torch.cat(values[self.history :], dim=1)
+
+
+def _linear(history: int, outputs: int) -> nn.Linear:
+    linear = nn.Linear(history, outputs, bias=False)
+    initialize_output(linear)
+    return linear
 
 
 def forecaster(spec: ModelSpec, width: int = 64, cell: str = "gru", layers: int = 1, dropout: float = 0.0,
-               mode: str = "direct", difference: bool = True) -> nn.Module:
+               mode: str = "direct", autoregressive: bool = True) -> nn.Module:
     """A recurrent network over the steps of a window, of which the first number is the target.
 
     width: units of each layer. cell: as of `Recurrent` (lstm, gru, …). layers: one above the other.
     dropout: share of the units left out in training, between layers and before the output.
     mode: "direct": all values ahead at once, from what was read of the last step (rows 24.10, 24.13);
         "recursive": a second network makes one value after the other, with the one before as its input (row 24.15).
-    difference: whether what is learnt is how far the values are from the last one (of the one before, where recursive).
+    autoregressive: a linear layer on the history of the target is added to what the network gives, so that it need not
+        learn the level and the season (Lai et al. 2018, arXiv:1703.07015); where recursive, on the last values with
+        those already made.
     RecipeError where the input is no window.
     """
     if len(spec.inputs) != 1 or spec.inputs[0].kind != "number" or len(spec.inputs[0].shape) != 2:
@@ -76,4 +86,5 @@ def forecaster(spec: ModelSpec, width: int = 64, cell: str = "gru", layers: int 
     if mode not in MODES:
         raise RecipeError(f"there is no mode {mode!r}", where="model.options.mode", remedy=nearest(mode, MODES))
     sort = Forecaster if mode == "direct" else RecursiveForecaster
-    return sort(spec.inputs[0].shape[1], spec.outputs, width, cell, layers, dropout, difference)
+    history, numbers = spec.inputs[0].shape
+    return sort(history, numbers, spec.outputs, width, cell, layers, dropout, autoregressive)

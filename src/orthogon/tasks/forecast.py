@@ -120,7 +120,7 @@ class Forecast(Supervised):
 
     def default_settings(self, rows: int) -> dict[str, Any]:
         """Neighboring windows are much alike, so that few passes are enough; rates chosen on dev of hourly data."""
-        return {**super().default_settings(rows), "epochs": 6 if rows > 20_000 else 12 if rows > 5_000 else 40}
+        return {**super().default_settings(rows), "epochs": 4 if rows > 20_000 else 12 if rows > 5_000 else 40}
 
     # In the loop.
 
