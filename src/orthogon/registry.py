@@ -114,6 +114,7 @@ tasks = Registry(
     (
         Entry("classify", "orthogon.tasks.classify:Classify", "one label of several, from pictures or tables"),
         Entry("regress", "orthogon.tasks.regress:Regress", "a number, or several"),
+        Entry("forecast", "orthogon.tasks.forecast:Forecast", "the next values of a series, from those before them"),
         Entry("verify", "orthogon.tasks.verify:Verify", "same or different, also of identities never seen: encodings"),
         Entry("multilabel", "orthogon.tasks.multilabel:MultiLabel", "any number of labels; unknown ones left out"),
         Entry("segment", "orthogon.vision.segment:Segment", "the class of each pixel, from pictures with masks"),
@@ -151,6 +152,14 @@ _MLP = (
     Option("initializer", None, "first weights of all layers; left out: what suits the activation"),
     Option("embedding", None, "width of embeddings; left out: of categories by their codes, of tokens 100", high=1024,
            **_SHAPE),
+)
+_FORECASTER = (
+    Option("width", 64, "units of each layer", high=65_536, **_SHAPE),
+    Option("cell", "gru", "lstm, gru, …: a recurrent cell"),
+    Option("layers", 1, "one above the other", 1, 64),
+    Option("dropout", 0.0, _DROPOUT.format("units between layers and before the output"), 0, 0.99, problem="dev fit"),
+    Option("mode", "direct", "direct: all values ahead at once; recursive: each made from the one before"),
+    Option("autoregressive", True, "a linear layer on the history of the target beside the network"),
 )
 _CONVNET = (
     Option("width", 32, "channels of the first layer; each stage doubles them", high=512, **_SHAPE),
@@ -279,6 +288,8 @@ models = Registry(
         Entry("linear", "orthogon.nn.models:linear", "logistic, softmax or linear regression: no hidden layer"),
         Entry("mlp", "orthogon.nn.models:mlp", "fully connected layers; category embeddings on tables",
               options=_MLP),
+        Entry("forecaster", "orthogon.nn.forecaster:forecaster", "recurrent, over a window of a series; of forecast",
+              ("number",), options=_FORECASTER),
         Entry("autoencoder", "orthogon.nn.autoencoder:autoencoder", "fully connected layers to a code and back",
               options=_AUTOENCODER),
         Entry("vae", "orthogon.nn.autoencoder:vae", "variational autoencoder of fully connected layers",

@@ -48,6 +48,7 @@ def test_metrics_are_those_of_the_tasks():
     import numpy as np
 
     from orthogon.tasks.boltzmann import boltzmann_metrics
+    from orthogon.tasks.forecast_metrics import forecast_metrics
     from orthogon.tasks.metrics import classification_metrics, weighted_error
     from orthogon.tasks.multilabel_metrics import multilabel_metrics
     from orthogon.tasks.reconstruct_metrics import reconstruction_metrics
@@ -63,7 +64,7 @@ def test_metrics_are_those_of_the_tasks():
             "localize": localization_metrics(True, True, True), "segment": segmentation_metrics(()),
             "barlow_twins": barlow_twins_metrics(labelled=True), "verify": verification_metrics(0.01),
             "generate": generation_metrics(), "reconstruct": reconstruction_metrics(True, True, True, 784),
-            "boltzmann": boltzmann_metrics()}
+            "boltzmann": boltzmann_metrics(), "forecast": forecast_metrics(1.0)}
     listed = {task: [(name, good == "high") for name, good, _ in metrics] for task, metrics in METRICS.items()}
     assert listed == {
         task: [(metric.name, metric.higher_is_better) for metric in metrics] for task, metrics in real.items()

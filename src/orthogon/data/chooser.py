@@ -10,6 +10,7 @@ import numpy as np
 from orthogon.data import assign
 from orthogon.data.columns import DateColumn, NumberColumn
 from orthogon.data.dataset import Dataset
+from orthogon.data.windows import Windows
 from orthogon.errors import DataError, nearest
 
 Parts = dict[str, np.ndarray]
@@ -31,14 +32,18 @@ class Chooser:
     rng: np.random.Generator
 
     @classmethod
-    def of(cls, data: Dataset, seed: int, by: str, time_column: str | None, stratify: bool) -> Chooser:
-        name = _time_column(data, time_column) if by == "time" else None
+    def of(cls, data: Dataset, seed: int, by: str, time_column: str | None, stratify: bool,
+           windows: Windows | None = None) -> Chooser:
+        if windows is not None:
+            name = windows.moments.column or "the order of rows"
+        else:
+            name = _time_column(data, time_column) if by == "time" else None
         target = data.columns[data.target] if data.target is not None else None
         return cls(
             rows=np.argsort(data.ids, kind="stable"),
             stratum=assign.strata(target) if stratify and name is None else None,
             group=data.group,
-            moments=None if name is None else _moments(data, name),
+            moments=windows.moments.ticks() if windows is not None else None if name is None else _moments(data, name),
             time_column=name,
             rng=np.random.default_rng((seed, zlib.crc32(b"split"))),
         )

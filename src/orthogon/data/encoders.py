@@ -159,7 +159,11 @@ class NumberEncoder(Encoder):
 
     @classmethod
     def fitted(cls, columns: Sequence[str], data: Dataset, rows: np.ndarray) -> NumberEncoder:
-        sources = [source_of(name, data.columns[name], rows) for name in columns]
+        return cls.of_sources([source_of(name, data.columns[name], rows) for name in columns], data, rows)
+
+    @classmethod
+    def of_sources(cls, sources: Sequence[Source], data: Dataset, rows: np.ndarray) -> NumberEncoder:
+        """The same, where it is chosen what dates are expanded to."""
         mean, std, missing = _moments(lambda: feature_chunks(sources, data, rows), sum(s.width for s in sources))
         return cls(sources, mean.tolist(), std.tolist(), np.flatnonzero(missing).tolist())
 

@@ -77,9 +77,13 @@ def dev_and_test_sizes(n: int, reserve: int, asked: Mapping[str, Size]) -> dict[
     return {"reserve": reserve, "dev": dev, "test": test}
 
 
-def about_sizes(data: Dataset, parts: Mapping[str, np.ndarray], folds: int | None) -> list[str]:
-    """Sentences on what dev and test can and cannot see, and on which of them is not there."""
+def about_sizes(data: Dataset, parts: Mapping[str, np.ndarray], folds: int | None, in_time: bool = False) -> list[str]:
+    """Sentences on what dev and test can and cannot see, and on which of them is not there.
+
+    in_time: whether examples are windows in time, which overlap: then the blocks of time, their groups, are counted.
+    """
     noun = "pictures" if any(isinstance(c, ImageColumn) for c in data.inputs.values()) else "examples"
+    in_blocks = in_time and data.group is not None
     held = sum(len(rows) for rows in parts.values())
     sentences = []
     if folds is not None:
@@ -87,7 +91,8 @@ def about_sizes(data: Dataset, parts: Mapping[str, np.ndarray], folds: int | Non
     for name in ("dev", "test"):
         if name in parts:
             offer = name == "dev" and held < FEW
-            sentences.append(_power(f"{name} holds", len(parts[name]), noun, data, offer))
+            count = len(np.unique(data.group[parts[name]])) if in_blocks else len(parts[name])  # type: ignore[index]
+            sentences.append(_power(f"{name} holds", count, "blocks of time" if in_blocks else noun, data, offer))
     if "dev" not in parts and folds is None:
         sentences.append("no dev set: there is nothing to choose by")
     if "test" not in parts:

@@ -12,6 +12,7 @@ from orthogon.data.dataset import PARTS, Dataset
 from orthogon.data.move import move_into_training
 from orthogon.data.passport import Passport
 from orthogon.data.sizes import Size, about_sizes, default_size, dev_and_test_sizes, part_sizes
+from orthogon.data.windows import Windows
 from orthogon.errors import DataError, RecipeError, nearest
 
 
@@ -31,6 +32,7 @@ def split(
     folds: int | None = None,
     move_dev: Size = None,
     move_reserve: Size = None,
+    windows: Windows | None = None,
 ) -> Passport:
     """Choose the parts of a data set.
 
@@ -48,6 +50,8 @@ def split(
     folds: k parts of all rows but test; each in turn is dev (`Passport.fold`).
     move_dev, move_reserve: shares or numbers of dev, and of the reserve, that move into train when all else is done:
         by the seed, in proportion to the classes, whole groups. Test and the rest of dev stay as they are.
+    windows: where an example is a window of rows in time: parts then follow one another in time, and hold the rows
+        whose window is whole (`Windows.whole`); the others are "unused".
 
     A group is never on two sides. Parts that came with the data stay. The same data and seed give the same
     parts in whatever order the rows were read. Rows that no size asks for are named "unused".
@@ -61,7 +65,7 @@ def split(
     _check_target(data)
     if folds is not None and not given:
         asked["dev"] = 0
-    chooser = Chooser.of(data, seed, by, time_column, stratify)
+    chooser = Chooser.of(data, seed, by, time_column, stratify, windows)
     if given:
         parts, notes = _as_given(data, chooser, asked, folds)
     elif target_source is not None:
@@ -69,8 +73,11 @@ def split(
     else:
         parts, notes = _plain(chooser, asked)
     parts, moved = move_into_training(chooser, parts, {"dev": move_dev, "reserve": move_reserve}, seed)
+    if windows is not None:
+        parts, about_windows = windows.whole(parts, ~data.target_column().missing())
+        moved += about_windows
     in_folds = _folds(chooser, parts, folds) if folds is not None else []
-    sentences = [*notes, *moved, *about_sizes(data, parts, folds), *_about_classes(data, parts)]
+    sentences = [*notes, *moved, *about_sizes(data, parts, folds, windows is not None), *_about_classes(data, parts)]
     method = {
         "how": chooser.how(bool(given), target_source), "by": by, "stratified": chooser.stratum is not None,
         "grouped": chooser.group is not None, "given": bool(given), "target_source": target_source,

@@ -76,6 +76,9 @@ class Predictor:
             raise DataError(f"a batch holds at least one example, not {batch_size}")
         found = gather(inputs, self.schema, self.task.data_settings)
         items: list[dict[str, Any]] = [{"id": identity} for identity in found.ids]
+        asked = self.task.asked(found.data)
+        if asked is not None:
+            return self._asked(found, asked, batch_size)
         for row, what in found.remarks.errors.items():
             items[row]["error"] = what
         with self.lock:
@@ -84,6 +87,16 @@ class Predictor:
                     notes = found.remarks.notes.get(int(row))
                     items[row] |= {**said, **({"notes": notes} if notes else {})}
         return Predictions(items)
+
+    def _asked(self, found: Gathered, rows: np.ndarray, batch_size: int | None) -> Predictions:
+        """Of a table whose rows follow one another those that are to be answered: one item for each."""
+        for row, what in found.remarks.errors.items():
+            raise DataError(f"the row {found.ids[row]!r} cannot be read, and others need it: {what}")
+        with self.lock:
+            self.task.attach(found.data, self.device)
+            results = predict(self.task, self.network, rows, self.compute, batch_size)
+            said = self.task.decode({**results, "row": rows})
+        return Predictions([{"id": found.ids[row], **each} for row, each in zip(rows, said)])
 
     def _slab(self, found: Gathered, start: int, batch_size: int | None) -> list[dict[str, Any]]:
         rows = np.arange(start, min(start + SLAB, len(found.rows)))

@@ -63,8 +63,9 @@ def _disagreement(first: Rows, second: Rows) -> float:
     if a is not None and b is not None:
         return float(np.abs(np.asarray(a, float) - b).mean())
     squares = [(np.asarray(rows["prediction"], float) - rows["target"]) ** 2 for rows in (first, second)]
-    scale = 2 * sqrt(max(float(np.mean(squares)), 1e-300))  # the slope of the root: squared errors to the unit of rmse
-    return float(np.abs(squares[0] - squares[1]).mean()) / scale
+    # The slope of the root, from squared errors to the unit of rmse. Of several outputs some may be unknown.
+    scale = 2 * sqrt(max(float(np.nanmean(squares)), 1e-300))
+    return float(np.nanmean(np.abs(squares[0] - squares[1]))) / scale
 
 
 def mean_gain(gains: Sequence[Gain]) -> Gain:

@@ -76,7 +76,7 @@ def compare_rows(first: Rows, second: Rows, metric: Metric | None = None) -> Gai
         return Gain(found, metric.name, 1.0 if metric.higher_is_better else -1.0)
     groups, a, b = first.group, first.get("score"), second.get("score")
     if a is None or b is None:
-        errors = [_squared_error(rows) for rows in (first, second)]
+        errors = [squared_error(rows) for rows in (first, second)]
         compared = compare_paired_values(*errors, transform=np.sqrt, groups=groups, higher_is_better=False)
         return Gain(compared, "rmse", -1.0)
     if np.isin(a, (0, 1)).all() and np.isin(b, (0, 1)).all():
@@ -90,9 +90,10 @@ def _two_independent_classes(first: Rows, second: Rows) -> bool:
         "probabilities" in rows.values and "weight" not in rows.values for rows in (first, second))
 
 
-def _squared_error(rows: Rows) -> np.ndarray:
+def squared_error(rows: Rows) -> np.ndarray:
+    """Per example: the mean over its outputs, of those that are known."""
     difference = np.asarray(rows["prediction"], dtype=np.float64) - np.asarray(rows["target"], dtype=np.float64)
-    return (difference**2).reshape(len(rows), -1).mean(axis=1)
+    return np.nanmean((difference**2).reshape(len(rows), -1), axis=1)
 
 
 def _compare_by(metric: Metric, first: Rows, second: Rows) -> PairedComparison:

@@ -217,6 +217,24 @@ class TaskSettings(Section):
                                     "those of outputs with themselves count 1; left out: 0.0051", low=0, high=10,
                                     scale="log", problem="train fit")
 
+    history: int | None = knob(None, "of forecast: steps in time that the network is given; left out: three times what "
+                               "lies ahead, at least 24", low=1, high=100_000, scale="log",
+                               problem=("train fit", "dev fit"))
+    horizon: int = knob(1, "of forecast: how many steps are forecast", low=1, high=10_000, scale="log",
+                        problem="description")
+    delay: int = knob(0, "of forecast: steps between the history and what is forecast", low=0, high=100_000,
+                      problem="description")
+    time: str | None = knob(None, "of forecast: the column of dates or numbers that orders the rows; left out: the "
+                            "only date column, else rows are taken as they follow one another", problem="description")
+    series: str | None = knob(None, "of forecast: the column that names the series of a row, where there are several",
+                              problem="description")
+    season: int | None = knob(None, "of forecast: steps in a season, one of which the seasonal baseline looks back; "
+                              "left out: the day, week or year, or what the train set shows", low=1, high=100_000,
+                              problem="description")
+    block: int | None = knob(None, "of forecast: steps in a block; parts begin with blocks, and intervals draw them as "
+                             "wholes; left out: seven horizons, fewer where the series is short", low=1,
+                             high=1_000_000, problem="description")
+
     options: dict[str, Any] = knob({}, "what a task is told that is not a knob: the verbs that need no data set write "
                                    "it", problem="description")
 

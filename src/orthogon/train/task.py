@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orthogon.data.augment import Way
     from orthogon.data.changes import Mix
     from orthogon.data.dataset import Dataset, Finding
+    from orthogon.data.windows import Windows
     from orthogon.optim.schedules import Timeline
     from orthogon.train.compute import Compute
     from orthogon.train.randomness import Draw
@@ -183,6 +184,14 @@ class Task(ABC):
         """How training pictures of this data are changed where the recipe leaves it open."""
         return ()
 
+    @classmethod
+    def windows(cls, data: Dataset, settings: TaskSettings) -> Windows | None:
+        """Where an example is a window of rows in time, how windows lie; None: each row is an example by itself.
+
+        All rows then stay, with a target or without, parts follow one another in time, and intervals draw blocks.
+        """
+        return None
+
     def default_settings(self, rows: int) -> dict[str, Any]:
         """Defaults of the recipe's `train` section that suit this task on this kind and amount of data."""
         return {}
@@ -277,6 +286,10 @@ class Task(ABC):
 
     def answers(self, model: nn.Module, data: Dataset, compute: Compute) -> list[dict[str, Any]] | None:
         """What a person reads of new data, where it takes more than `results` of batches; None: it does not."""
+        return None
+
+    def asked(self, data: Dataset) -> np.ndarray | None:
+        """The rows of new data that are to be answered, where not all are; the data is then attached as a whole."""
         return None
 
     def drawn(self, model: nn.Module, rows: np.ndarray, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -175,7 +175,7 @@ def labelled_data(run: Run, data: Any) -> Dataset:
     """Other data, read as the run's own was: the examples that have a target."""
     from orthogon.tasks.infer import labelled_rows
     from orthogon.verbs.compose import compose
-    from orthogon.verbs.prepare import with_target
+    from orthogon.verbs.prepare import in_blocks, windows_of, with_target
     from orthogon.verbs.sources import read_as
 
     recipe = compose(data, recipe=run.recipe())[0]
@@ -185,13 +185,20 @@ def labelled_data(run: Run, data: Any) -> Dataset:
     if not len(labelled):
         raise DataError("no example has a target to compare with", where=read.name,
                         remedy=f"Fill in the column {read.target!r}, or use orthogon predict.")
-    return read.take(labelled)
+    windows = windows_of(read, recipe)
+    return read.take(labelled) if windows is None else in_blocks(read, recipe, windows)
 
 
 def open_parts(run: Run, data: Dataset, test: bool) -> tuple[dict[str, np.ndarray], str]:
-    """The parts that may be looked at; a sealed test set only on demand, and the look is entered."""
+    """The parts that may be looked at; a sealed test set only on demand, and the look is entered. Where examples are
+    windows of rows in time, those whose window is whole."""
+    from orthogon.verbs.prepare import windows_of
+
     names = [WHOLE] if data.part is None else [name for name in dict.fromkeys(data.part.tolist()) if name]
     parts = {name: np.arange(len(data)) if data.part is None else np.flatnonzero(data.part == name) for name in names}
+    if (windows := windows_of(data, run.recipe())) is not None:
+        whole = windows.whole(parts, ~data.target_column().missing())[0]
+        parts = {name: whole[name] for name in parts}
     ledger, said = Ledger(run.path.parent), ""
     for name, key in {name: data.content_hash(rows) for name, rows in parts.items()}.items():
         if not ledger.sealed(key):

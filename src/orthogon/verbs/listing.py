@@ -30,6 +30,13 @@ METRICS = {
         ("mae", "low", "mean absolute error, in the unit of the target"),
         ("r2", "high", "share of the variance that is explained"),
     ),
+    "forecast": (
+        ("mae", "low", "mean absolute error, in the unit of the target, over all steps ahead"),
+        ("rmse", "low", "root of the mean squared error, in the unit of the target"),
+        ("mase", "low", "mae over that of the seasonal naive forecast of the train part, one step ahead"),
+        ("mae_first", "low", "mean absolute error of the first step ahead"),
+        ("mae_last", "low", "mean absolute error of the last step ahead"),
+    ),
     "multilabel": (
         ("label_accuracy", "high", "share of the known labels that is right"),
         ("subset_accuracy", "high", "share of the examples with every label right"),

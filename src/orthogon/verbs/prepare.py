@@ -14,6 +14,8 @@ from orthogon.data.corrections import corrected, read_corrections
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.passport import Passport
 from orthogon.data.split import split
+from orthogon.data.windows import Windows
+from orthogon.errors import RecipeError
 from orthogon.tasks.infer import as_target, infer_task, labelled_rows
 from orthogon.train.build import build_task
 from orthogon.train.fit import attach
@@ -50,7 +52,11 @@ def prepare(recipe: Recipe, source: Any = None, passport: Path | None = None) ->
     """
     data = read_as(recipe.data.model_copy(update={"corrections": None}), source)
     data, recipe = with_target(data, recipe)
-    data = _as_task_needs(data, recipe)
+    windows = windows_of(data, recipe)
+    if windows is None:
+        data = _as_task_needs(data, recipe)
+    else:
+        data, recipe = in_blocks(data, recipe, windows), _in_time(recipe, windows)
     if passport is not None and passport.exists():
         chosen = Passport.read(passport, data)
         return Prepared(_mended(data, recipe), chosen, _with_what_suits(recipe, data, chosen))
@@ -62,7 +68,7 @@ def prepare(recipe: Recipe, source: Any = None, passport: Path | None = None) ->
         train_dev=settings.train_dev, by=settings.by, time_column=settings.time_column,
         stratify=settings.stratify and not _task_class(recipe).new_classes,
         target_source=settings.target_source, target_train=settings.target_train, folds=settings.folds,
-        move_dev=settings.move_dev, move_reserve=settings.move_reserve,
+        move_dev=settings.move_dev, move_reserve=settings.move_reserve, windows=windows,
     )
     return Prepared(_mended(data, recipe), chosen, _with_what_suits(recipe, data, chosen))
 
@@ -89,6 +95,11 @@ def _task_class(recipe: Recipe) -> type[Task]:
     return registry.tasks.load(str(recipe.task.name))  # type: ignore[return-value]
 
 
+def windows_of(data: Dataset, recipe: Recipe) -> Windows | None:
+    """How windows lie, where the examples of the task are windows of rows in time."""
+    return _task_class(recipe).windows(data, recipe.task)
+
+
 def _as_task_needs(data: Dataset, recipe: Recipe) -> Dataset:
     """The rows that the task can use; where dev and test are to hold other classes than train, grouped by class."""
     task = _task_class(recipe)
@@ -100,6 +111,28 @@ def _as_task_needs(data: Dataset, recipe: Recipe) -> Dataset:
         return data
     column = data.target_column()
     return _of_several(data, column.codes) if isinstance(column, CategoryColumn) else data
+
+
+def in_blocks(data: Dataset, recipe: Recipe, windows: Windows) -> Dataset:
+    """Grouped by block of time: neighboring windows overlap, so that they are on one side, and are drawn together."""
+    if data.group is not None:
+        raise RecipeError(f"{recipe.task.name} groups rows by blocks of time", where="data.group",
+                          remedy="Leave it out; the column that names several series is task.series.")
+    steps = int(windows.moments.ticks().max()) + 1
+    usual = min(7 * windows.horizon, max(windows.horizon, steps // 100))
+    return replace(data, group=windows.blocks(recipe.task.block or usual))
+
+
+def _in_time(recipe: Recipe, windows: Windows) -> Recipe:
+    """With a split by time, in the order in which windows lie."""
+    told = recipe.split.model_fields_set
+    if "by" in told and recipe.split.by != "time":
+        raise RecipeError(f"{recipe.task.name} learns from what came before: its parts follow one another in time",
+                          where="split.by", remedy="Leave it out, or set it to time.")
+    if recipe.split.time_column not in (None, windows.moments.column):
+        raise RecipeError(f"rows are ordered by {windows.moments.column or 'the order in which they come'}",
+                          where="split.time_column", remedy="Name the column with task.time.")
+    return recipe.with_values({"split.by": "time"}, where="defaults")
 
 
 def _of_several(data: Dataset, classes: np.ndarray) -> Dataset:

@@ -17,7 +17,7 @@ def read_as(settings: DataSettings, source: Any = None) -> Dataset:
     """The data that the settings name (the bundled digits where they name none), or the object that is given."""
     if source is None or isinstance(source, str | Path):
         source = settings.source or "digits"
-    if source == IN_MEMORY:
+    if isinstance(source, str) and source == IN_MEMORY:
         raise DataError("the data of this recipe was an object in memory", where="data.source",
                         remedy="Give the object again: og.train(data, recipe=…), og.mistakes(run, data=data).")
     return read(

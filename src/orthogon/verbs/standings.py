@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from orthogon.strategy.dev_ledger import DevLedger, Trial, tied
-from orthogon.strategy.paired import aligned
+from orthogon.strategy.paired import aligned, squared_error
 from orthogon.train.rows import Rows
 from orthogon.train.run import Run
 
@@ -78,5 +78,4 @@ def _worth(rows: Rows) -> np.ndarray:
     """Per example: the score, or minus the squared error."""
     if rows.get("score") is not None:
         return np.asarray(rows["score"], dtype=np.float64)
-    off = np.asarray(rows["prediction"], dtype=np.float64) - np.asarray(rows["target"], dtype=np.float64)
-    return -np.square(off).reshape(len(rows), -1).mean(axis=1)
+    return -squared_error(rows)
