@@ -25,6 +25,7 @@ import norms
 import optimizers
 import overhead
 import pictures
+import recurrent
 import start
 from harness import HERE, Record, Settings, arguments, disturbed, machine, say, settings_of, table
 
@@ -38,6 +39,7 @@ SUITES: dict[str, tuple[str, ModuleType]] = {
     "explicit": ("Gradients written out", explicit),
     "optimizers": ("Optimizers", optimizers),
     "norms": ("Normalizers", norms),
+    "recurrent": ("Recurrent layers", recurrent),
     "health": ("Recording the health of gradients", health),
     "augmentation": ("Augmentation of batches", augmentation),
     "dxbench": ("Worlds with known truth", dxbench),

@@ -57,9 +57,9 @@ for known in (1, 10, 100, 1000):
 # characters, so that triplets can be made within it. And dev holds *other characters* than training: what counts is how
 # well those are told apart that the network has never seen.
 #
-# DeepFace (Taigman et al. 2014) still learnt to classify 4,000 known people, took the layer before the last as the encoding,
-# and came within a point of what people reach on pairs of faces (97.35 % against 97.5 %, by its authors). FaceNet (Schroff
-# et al. 2015) left the classes out and learnt the distances themselves, as here.
+# DeepFace (Taigman et al. 2014) still learnt to classify 4,000 known people, took the layer before the last as the
+# encoding, and came within a point of what people reach on pairs of faces (97.35 % against 97.5 %, by its authors).
+# FaceNet (Schroff et al. 2015) left the classes out and learnt the distances themselves, as here.
 
 # %%
 SMALL = {"data.image_size": 28, "task.loss": "triplet", "model.options.width": 16, "train.batch_size": 120,

@@ -110,10 +110,10 @@ sheet(machine, "filters-1")
 
 # %% [markdown]
 # Units that stayed gray have learnt nothing yet. Boltzmann machines can be stacked, each learning from the one below: a
-# deep belief network, `--model dbn`. An older way to learn such a stack is *wake-sleep* (Hinton et al. 1995): awake, the
-# weights downward learn to rebuild what the weights upward made of data; asleep, those upward learn to recognize what
-# those downward dreamt. Layer by layer with contrastive divergence needs no sleep for each example, and is what is built
-# here.
+# deep belief network, `--model dbn`. An older way to learn such a stack is *wake-sleep* (Hinton et al. 1995): awake,
+# the weights downward learn to rebuild what the weights upward made of data; asleep, those upward learn to recognize
+# what those downward dreamt. Layer by layer with contrastive divergence needs no sleep for each example, and is what is
+# built here.
 #
 # <a id="twins"></a><!-- rows: 21.13 21.14 -->
 # ## The same, seen twice

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from orthogon.verbs.human import human
     from orthogon.verbs.inside import inside
     from orthogon.verbs.labels import labels
+    from orthogon.verbs.language import score, write
     from orthogon.verbs.learning_curve import learning_curve
     from orthogon.verbs.listing import list_names as list  # noqa: F401 - not in __all__, so that * hides no builtin
     from orthogon.verbs.mismatch import mismatch
@@ -85,6 +86,8 @@ _FACE = {
     "mistakes": "orthogon.verbs.mistakes:mistakes",
     "human": "orthogon.verbs.human:human",
     "predict": "orthogon.verbs.predict:predict",
+    "score": "orthogon.verbs.language:score",
+    "write": "orthogon.verbs.language:write",
     "gallery": "orthogon.verbs.gallery:gallery",
     "inside": "orthogon.verbs.inside:inside",
     "ensemble": "orthogon.verbs.ensemble:ensemble",
@@ -104,7 +107,8 @@ __all__ = [
     "Classifier", "Dataset", "Estimate", "Recipe", "Regressor", "Run", "calibrate", "check", "compare", "convert",
     "diagnose", "ensemble", "evaluate", "features", "find_rate", "gallery", "get", "gradient_check", "human",
     "inside", "labels", "learning_curve", "load", "mismatch", "mistakes", "predict", "preflight", "probe", "read",
-    "read_predictions", "report", "restore", "show", "show_augment", "stylize", "summary", "train", "verify",
+    "read_predictions", "report", "restore", "score", "show", "show_augment", "stylize", "summary", "train", "verify",
+    "write",
 ]
 
 

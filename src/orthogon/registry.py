@@ -112,11 +112,14 @@ class Registry:
 tasks = Registry(
     "task",
     (
-        Entry("classify", "orthogon.tasks.classify:Classify", "one label of several, from pictures or tables"),
+        Entry("classify", "orthogon.tasks.classify:Classify", "one label of several, from pictures, texts or tables"),
         Entry("regress", "orthogon.tasks.regress:Regress", "a number, or several"),
         Entry("forecast", "orthogon.tasks.forecast:Forecast", "the next values of a series, from those before them"),
         Entry("verify", "orthogon.tasks.verify:Verify", "same or different, also of identities never seen: encodings"),
+        Entry("translate", "orthogon.text.translate:Translate", "a text from a text: translation, normalization"),
         Entry("multilabel", "orthogon.tasks.multilabel:MultiLabel", "any number of labels; unknown ones left out"),
+        Entry("tag", "orthogon.text.tag:Tag", "a tag for each word of a sentence: parts of speech, entities"),
+        Entry("language", "orthogon.text.language:Language", "what comes next in a text: scores texts, writes them"),
         Entry("segment", "orthogon.vision.segment:Segment", "the class of each pixel, from pictures with masks"),
         Entry("localize", "orthogon.vision.localize:Localize", "one object in a picture: its class, box and points"),
         Entry("barlow_twins", "orthogon.vision.barlow_twins:BarlowTwins",
@@ -161,6 +164,15 @@ _FORECASTER = (
     Option("mode", "direct", "direct: all values ahead at once; recursive: each made from the one before"),
     Option("autoregressive", True, "a linear layer on the history of the target beside the network"),
 )
+_ENCODER_DECODER = (
+    Option("embedding", 256, "width of the embeddings of tokens", high=65_536, **_SHAPE),
+    Option("hidden", 256, "units of the encoder in each direction, and of the decoder", high=65_536, **_SHAPE),
+    Option("layers", 1, "of the encoder, and of the decoder", 1, 64),
+    Option("cell", "gru", "gru or lstm"),
+    Option("attention", "bahdanau", "bahdanau (before each step), dot (after it) or none"),
+    Option("dropout", 0.2, _DROPOUT.format("embeddings and last units"), 0, 0.99, problem="dev fit"),
+    Option("tied", True, "whether the last layer has the target's embeddings as weights"),
+)
 _CONVNET = (
     Option("width", 32, "channels of the first layer; each stage doubles them", high=512, **_SHAPE),
     Option("depth", 1, "blocks in each stage around which the signal may pass", 0, 64),
@@ -199,6 +211,16 @@ _LOCALIZER = (
     Option("trunk_options", None, "options of that network"),
     replace(_GRID, default=4),
     Option("hidden", 200, "units of the layer before the last; 0 = none", low=0, high=65_536),
+)
+_TAGGER = (
+    Option("embedding", 100, "width of the embedding of a word", high=4096, **_SHAPE),
+    Option("characters", "convolution", "how the characters of a word are read: convolution, recurrent or none"),
+    Option("character_width", 50, "width of what is read from the characters", high=1024, **_SHAPE),
+    Option("cell", "lstm", "of the recurrent network: lstm, gru, rnn, …"),
+    Option("hidden", 200, "units of it in each direction", high=4096, **_SHAPE),
+    Option("layers", 1, "of the recurrent network", 1, 16),
+    Option("dropout", 0.5, _DROPOUT.format("features before and after each layer"), 0, 0.99, problem="dev fit"),
+    Option("word_dropout", 0.1, "share of the words that are unknown in training", 0, 0.9, problem="dev fit"),
 )
 _LENET5 = (
     Option("variant", "modern", "modern or paper"),
@@ -280,6 +302,44 @@ _CONV_AUTOENCODER = (
 )
 _CONV_VAE = (_CONV_AUTOENCODER[0], replace(_CODE, default=20), *_CONV_AUTOENCODER[2:])
 
+_EMBEDDING = Option("embedding", 100, "width of the embeddings of tokens", high=1024, **_SHAPE)
+_TOKEN_DROPOUT = Option("embedding_dropout", 0.0, _DROPOUT.format("tokens"), 0, 0.99, problem="dev fit")
+_TEXT_CNN = (
+    _EMBEDDING,
+    Option("filters", 100, "filters of each width", high=4096, **_SHAPE),
+    Option("widths", (3, 4, 5), "of the filters, in tokens", 1, 100),
+    _TOKEN_DROPOUT,
+    replace(_LAST_DROPOUT, default=0.5),
+)
+_TEXT_RNN = (
+    _EMBEDDING,
+    Option("hidden", 128, "units of each direction", high=4096, **_SHAPE),
+    Option("cell", "lstm", "lstm, gru, rnn, peephole_lstm, layer_norm_lstm, …"),
+    Option("layers", 1, "each reads what the one before it says", 1, 16),
+    Option("bidirectional", True, "whether the text is also read from its end"),
+    Option("pooling", "max", "of the outputs over the tokens: max, mean or last"),
+    _TOKEN_DROPOUT,
+    Option("recurrent_dropout", 0.0, _DROPOUT.format("state that gates see"), 0, 0.99, problem="dev fit"),
+    Option("dropout", 0.5, _DROPOUT.format("units between layers and before the last one"), 0, 0.99,
+           problem="dev fit"),
+)
+_LANGUAGE_RNN = (
+    Option("hidden", 512, "units of each layer", high=8192, **_SHAPE),
+    Option("layers", 2, "each feeds the next one", 1, 16),
+    Option("cell", "lstm", "lstm, gru, rnn, peephole_lstm, layer_norm_lstm, …"),
+    Option("embedding", None, "width of the embeddings; left out: as hidden where tied, else at most 128", high=8192,
+           **_SHAPE),
+    Option("tied", None, "whether the output layer is the embedding again; left out: from 10,000 tokens on"),
+    Option("adaptive", False, "whether rare tokens share outputs of their clusters: faster from 10,000 tokens on",
+           problem="speed"),
+    Option("dropout", 0.0, _DROPOUT.format("outputs of the layers"), 0, 0.99, problem="dev fit"),
+    Option("embedding_dropout", 0.0, _DROPOUT.format("embeddings"), 0, 0.99, problem="dev fit"),
+    Option("variational", False, "whether one mask of dropout serves all steps", problem="dev fit"),
+    Option("recurrent_dropout", 0.0, _DROPOUT.format("state that the gates see"), 0, 0.99, problem="dev fit"),
+    Option("zoneout", 0.0, "share of the state that stays as it was in a step", 0, 0.99, problem="dev fit"),
+    Option("weight_dropout", 0.0, _DROPOUT.format("weights from state to state"), 0, 0.99, problem="dev fit"),
+)
+
 _VISIBLE = Option("visible", None, "bernoulli (values in 0 … 1) or gaussian (standardized); left out: by the input")
 
 models = Registry(
@@ -290,6 +350,15 @@ models = Registry(
               options=_MLP),
         Entry("forecaster", "orthogon.nn.forecaster:forecaster", "recurrent, over a window of a series; of forecast",
               ("number",), options=_FORECASTER),
+        Entry("encoder_decoder", "orthogon.text.encoder_decoder:encoder_decoder",
+              "reads a sequence and writes another, with attention; of translate", ("text",),
+              options=_ENCODER_DECODER),
+        Entry("text_cnn", "orthogon.text.cnn:text_cnn", "convolutions over the tokens of texts, the largest of each",
+              ("text", "number", "category"), options=_TEXT_CNN),
+        Entry("text_rnn", "orthogon.text.rnn:text_rnn", "texts read in both directions by a recurrent network",
+              ("text", "number", "category"), options=_TEXT_RNN),
+        Entry("language_rnn", "orthogon.text.language_rnn:language_rnn", "recurrent language model; of language",
+              ("text",), options=_LANGUAGE_RNN),
         Entry("autoencoder", "orthogon.nn.autoencoder:autoencoder", "fully connected layers to a code and back",
               options=_AUTOENCODER),
         Entry("vae", "orthogon.nn.autoencoder:vae", "variational autoencoder of fully connected layers",
@@ -318,6 +387,8 @@ models = Registry(
               options=_UNET, published=(3, 572, 572, 2)),
         Entry("localizer", "orthogon.vision.localizer:localizer", "a trunk and a head that knows places; of localize",
               ("image",), options=_LOCALIZER),
+        Entry("tagger", "orthogon.text.tagger:tagger", "words and characters, recurrent in both directions; of tag",
+              ("text", "characters"), options=_TAGGER),
         Entry("gmlp", "orthogon.vision.gmlp:gmlp", "gated MLP over patches, without attention", ("image",),
               options=_GMLP),
         Entry("vit", "orthogon.vision.vit:vit", "small vision transformer, to measure gmlp against", ("image",),

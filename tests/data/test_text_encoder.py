@@ -81,3 +81,13 @@ def test_texts_that_are_cut_are_told_of():
     assert "1 of 2" in finding.what
     assert not long_texts(texts(), None)
     assert long_texts(texts(), 2)
+
+
+def test_stop_words_are_left_out_and_lemmas_stand_for_words():
+    told = texts(["The mice ate and the mouse hasn't", "mouse and mice eat"])
+    encoder = TextEncoder.fitted("text", told, np.arange(2), DataSettings(stop_words=True, lemmas="en", min_count=1))
+    assert encoder.vocabulary.words == ("mouse", "eat")
+    assert encoder.encode(told).tolist() == [[4, 5, 4], [4, 4, 5]]
+    again = encoder_from_state(encoder.state())
+    assert torch.equal(again.encode(told), encoder.encode(told))
+    assert encoder_from_state({**fitted([0, 1]).state()}).words.stopped == frozenset()

@@ -265,7 +265,7 @@ def test_attention_is_that_of_the_step_that_gave_the_token_and_pays_for_what_was
     state = torch.tensor([0, 1]), torch.zeros(2, dtype=torch.long)
     present = torch.tensor([[True] * 4, [True, True, False, False]])
     spec = BeamSpec(4, exponent=0.6, coverage=0.2, stop="exhausted")
-    hypotheses = search(attentive, state, torch.tensor([2, 2]), END, 4, spec, present=present)
+    hypotheses = search(attentive, state, torch.tensor([2, 2]), END, torch.tensor([2, 4]), spec, present=present)
     assert hypotheses.attention is not None
     for sentence in range(2):
         for place, (ids, value) in enumerate(found(hypotheses, sentence)):
@@ -283,6 +283,8 @@ def test_coverage_counts_what_was_not_attended_to():
     attention = torch.tensor([[0.5, 2.0, 0.25], [1.0, 1.0, 0.0]])
     expected = [math.log(0.5) + math.log(0.25), 0.0]
     assert coverage_of(attention, torch.tensor([[True] * 3, [True, True, False]])).tolist() == pytest.approx(expected)
+    nothing = coverage_of(attention)[1].item()
+    assert -100 < nothing < -80
 
 
 @pytest.fixture(scope="module")

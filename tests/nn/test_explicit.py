@@ -125,3 +125,9 @@ def test_other_layers_and_hooks_are_left_to_autograd(change):
 
 def test_other_models_are_left_to_autograd():
     assert not can_write_out(nn.Sequential(nn.Linear(5, 3)))
+
+
+def test_averaged_embeddings_are_left_to_autograd_and_bags_of_words_are_not():
+    spec = ModelSpec((InputSpec("text", (6,), (20,)),), 2)
+    assert not can_write_out(mlp(spec))
+    assert can_write_out(linear(spec))

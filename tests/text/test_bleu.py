@@ -62,6 +62,8 @@ def test_counts_are_clipped_and_short_outputs_pay():
         [7, 6, 2, 0, 0, 0, 7, 6, 5, 4]]
     sums = metric.statistics(["a b c d e"], [["a b c d e f g"]]).sum(0)
     assert metric.value(sums) == pytest.approx(100 * np.exp(1 - 7 / 5))
+    sums = metric.statistics(["a b c d e f"], [["a b c d e"]]).sum(0)
+    assert metric.value(sums) == pytest.approx(100 * (5 / 6 * 4 / 5 * 3 / 4 * 2 / 3) ** 0.25)
 
 
 def made_up(n: int, errors: float, seed: int = 0) -> tuple[list[str], list[list[str]]]:

@@ -372,6 +372,17 @@ def test_what_contradicts_the_weights_is_refused(tmp_path, values, told):
         left_open(Recipe().with_values(values))
 
 
+def test_dropout_may_differ_from_what_weights_were_trained_with(tmp_path):
+    path = tmp_path / "a.safetensors"
+    said = Weights(str(path), path, "", "resnet20", {"dropout": 0.3, "width": 16}, DIGITS)
+    save_tensors(network().state_dict(), said, path)
+    recipe = Recipe().with_values({"model.weights": str(path)})
+    filled = left_open(recipe.with_values({"model.options": {"dropout": 0.1}}))
+    assert filled["model.options"] == {"dropout": 0.1, "width": 16}
+    with pytest.raises(RecipeError, match=r"these weights need \{'width': 16\}"):
+        left_open(recipe.with_values({"model.options": {"width": 32}}))
+
+
 def test_googlenet_and_inception_see_pictures_from_minus_one_to_one():
     """torchvision's files say transform_input: its usual form, turned into (x − 0.5) / 0.5; here that form itself."""
     for name in ("googlenet", "inception_v3"):

@@ -54,6 +54,10 @@ def test_metrics_are_those_of_the_tasks():
     from orthogon.tasks.reconstruct_metrics import reconstruction_metrics
     from orthogon.tasks.regression_metrics import regression_metrics
     from orthogon.tasks.verification_metrics import verification_metrics
+    from orthogon.text.entities import entity_metrics
+    from orthogon.text.language_metrics import language_metrics
+    from orthogon.text.tag import word_metrics
+    from orthogon.text.translation_metrics import translation_metrics
     from orthogon.vision.barlow_twins_results import barlow_twins_metrics
     from orthogon.vision.generate_metrics import generation_metrics
     from orthogon.vision.localization_metrics import localization_metrics
@@ -64,7 +68,8 @@ def test_metrics_are_those_of_the_tasks():
             "localize": localization_metrics(True, True, True), "segment": segmentation_metrics(()),
             "barlow_twins": barlow_twins_metrics(labelled=True), "verify": verification_metrics(0.01),
             "generate": generation_metrics(), "reconstruct": reconstruction_metrics(True, True, True, 784),
-            "boltzmann": boltzmann_metrics(), "forecast": forecast_metrics(1.0)}
+            "boltzmann": boltzmann_metrics(), "forecast": forecast_metrics(1.0), "language": language_metrics(),
+            "tag": (*entity_metrics(()), *word_metrics()), "translate": translation_metrics(exact_first=False)}
     listed = {task: [(name, good == "high") for name, good, _ in metrics] for task, metrics in METRICS.items()}
     assert listed == {
         task: [(metric.name, metric.higher_is_better) for metric in metrics] for task, metrics in real.items()

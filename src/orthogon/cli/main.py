@@ -15,6 +15,7 @@ from orthogon.cli import (
     human,
     inside,
     labels,
+    language,
     learning_curve,
     look,
     mistakes,
@@ -58,6 +59,8 @@ app.command(rich_help_panel=SEE)(results.report)
 app.command(rich_help_panel=SEE)(inside.inside)
 app.command(rich_help_panel=SEE)(inside.ensemble)
 app.command(rich_help_panel=SEE)(results.predict)
+app.command(rich_help_panel=SEE)(language.score)
+app.command(rich_help_panel=SEE)(language.write)
 app.add_typer(gallery.app, rich_help_panel=SEE)
 app.command("read-predictions", rich_help_panel=SEE)(compare.read_predictions)
 app.command(rich_help_panel=NEXT)(next_.diagnose)

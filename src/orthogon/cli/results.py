@@ -66,7 +66,9 @@ def predict(
     run: Annotated[
         str, Argument(metavar="RUN", help="A path, a name, last or last~1.", autocompletion=complete.runs)
     ],
-    inputs: Annotated[list[str], Argument(metavar="INPUT...", help="Pictures, folders of them, or tables.")],
+    inputs: Annotated[
+        list[str], Argument(metavar="INPUT...", help="Pictures, folders of them, tables, or texts in quotation marks.")
+    ],
     csv: Annotated[
         Path | None, Option(metavar="FILE", help="Write the predictions to this CSV file.")
     ] = None,

@@ -34,16 +34,17 @@ class Chooser:
     @classmethod
     def of(cls, data: Dataset, seed: int, by: str, time_column: str | None, stratify: bool,
            windows: Windows | None = None) -> Chooser:
+        moments = np.arange(len(data)) if by == "order" else None
         if windows is not None:
-            name = windows.moments.column or "the order of rows"
-        else:
-            name = _time_column(data, time_column) if by == "time" else None
+            name, moments = windows.moments.column or "the order of rows", windows.moments.ticks()
+        elif (name := _time_column(data, time_column) if by == "time" else None) is not None:
+            moments = _moments(data, name)
         target = data.columns[data.target] if data.target is not None else None
         return cls(
             rows=np.argsort(data.ids, kind="stable"),
-            stratum=assign.strata(target) if stratify and name is None else None,
+            stratum=assign.strata(target) if stratify and moments is None else None,
             group=data.group,
-            moments=windows.moments.ticks() if windows is not None else None if name is None else _moments(data, name),
+            moments=moments,
             time_column=name,
             rng=np.random.default_rng((seed, zlib.crc32(b"split"))),
         )
@@ -65,7 +66,7 @@ class Chooser:
     def how(self, given: bool, target_source: str | None) -> str:
         words = ["parts as given"] if given else []
         if self.moments is not None:
-            words.append(f"by time ({self.time_column})")
+            words.append("in their order" if self.time_column is None else f"by time ({self.time_column})")
         elif self.stratum is not None:
             words.append("stratified")
         if self.group is not None:

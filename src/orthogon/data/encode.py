@@ -7,20 +7,25 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from orthogon.data.columns import ImageColumn, TextColumn
+from orthogon.data.columns import Column, ImageColumn, TextColumn
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.encoders import CategoryEncoder, Encoder, ImageEncoder, NumberEncoder
 from orthogon.data.pictures import SMALL, network_size
+from orthogon.data.running_text import RunningText
 from orthogon.data.text_encoder import TextEncoder, TokenSettings, words_recur
 from orthogon.data.tokens import TokenizerName
+from orthogon.data.word_encoders import CharactersEncoder, WordsEncoder
 from orthogon.errors import DataError, RecipeError
 
 __all__ = ["CategoryEncoder", "Encoder", "ImageEncoder", "NumberEncoder", "TextEncoder", "check_columns",
            "encoder_from_state", "fit_encoders", "unused_inputs"]
 
-READABLE = ("image", "text", "number", "date", "category")
+READABLE = ("image", "text", "tokens", "number", "date", "category")
 _SORTS: dict[str, type[Encoder]] = {
-    each.kind: each for each in (ImageEncoder, TextEncoder, NumberEncoder, CategoryEncoder)}
+    "image": ImageEncoder, "text": TextEncoder, "words": WordsEncoder, "characters": CharactersEncoder,
+    "number": NumberEncoder, "category": CategoryEncoder,
+}
+"""What an encoder's `state` calls itself -> its class."""
 
 
 class EncodingSettings(TokenSettings, Protocol):
@@ -33,11 +38,13 @@ class EncodingSettings(TokenSettings, Protocol):
 
 
 def fit_encoders(
-    data: Dataset, rows: np.ndarray, settings: EncodingSettings, most: int = SMALL
+    data: Dataset, rows: np.ndarray, settings: EncodingSettings, most: int = SMALL, marks: bool = False
 ) -> list[Encoder]:
-    """Encoders for the inputs of the data, fitted on those rows alone: pictures, then texts, numbers, categories.
+    """Encoders for the inputs of the data, fitted on those rows alone: pictures, then texts, sentences in words
+    (their words, then the characters of these), numbers, categories.
 
-    most: side up to which pictures keep their size, where the settings leave it open.
+    most: side up to which pictures keep their size, where the settings leave it open. marks: whether texts, unless they
+    run on, stand between the marks of their begin and end.
     Dates count as numbers; what `unused_inputs` names is left out. DataError where nothing is left.
     """
     rows = np.asarray(rows)
@@ -45,7 +52,10 @@ def fit_encoders(
     named = {kind: [name for name, column in data.inputs.items() if column.kind == kind and name not in unused]
              for kind in READABLE}
     encoders: list[Encoder] = [_image_encoder(name, data, rows, settings, most) for name in named["image"]]
-    encoders += [TextEncoder.fitted(name, data, rows, settings) for name in named["text"]]
+    encoders += [TextEncoder.fitted(name, data, rows, settings, *_marks(data.columns[name], marks), roomy=marks)
+                 for name in named["text"]]
+    encoders += [sort.fitted(name, data, rows, settings)
+                 for name in named["tokens"] for sort in (WordsEncoder, CharactersEncoder)]
     numbers = [name for name, column in data.inputs.items() if column.kind in ("number", "date")]
     if numbers:
         encoders.append(NumberEncoder.fitted(numbers, data, rows))
@@ -57,6 +67,11 @@ def fit_encoders(
             remedy=f"Inputs: {', '.join(data.inputs) or 'none'}; pictures, texts, numbers, dates, categories count.",
         )
     return encoders
+
+
+def _marks(column: Column, marks: bool) -> tuple[bool, bool]:
+    there = marks and not isinstance(column, RunningText)
+    return there, there
 
 
 def _image_encoder(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orthogon.data import cells, digits, omniglot, public_loaders, shapes
+from orthogon.data import cells, dates, digits, omniglot, parallel, public_loaders, shapes
 from orthogon.data.dataset import Card, Dataset
 from orthogon.data.download import fetch, sha256_of
 from orthogon.data.picture_cache import cache_root
@@ -60,6 +60,8 @@ _UCI = "https://archive.ics.uci.edu/ml/machine-learning-databases"
 _FASHION = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion"
 _MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist"
 _OMNIGLOT = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python"
+_EWT = "https://raw.githubusercontent.com/UniversalDependencies/UD_English-EWT/15d613d8447b"
+_WNUT = "https://raw.githubusercontent.com/leondz/emerging_entities_17/e52a2d2a71ac"
 _WRITERS = (
     "The digits come from few writers (13 of the 43 who gave the whole collection), who are not named in the data: a "
     "random split puts every writer on both sides, so a score says little about people whose hand it has not seen."
@@ -93,6 +95,17 @@ SETS: dict[str, Public] = {
             "CC0", "made by Orthogon",
             ("Made here, not photographed: overlapping cells, debris, noise and uneven light. A score on it says that "
              "a network can learn such pictures, nothing about a microscope.",),
+        ),
+        Public(
+            "dates", "20,000 dates as people write them in 12 languages, to be written as 2014-05-03",
+            lambda _: dates.dates(), "CC0", "made by Orthogon",
+            ("Made here by a fixed seed. The source of an example is the pattern that it is written in.",
+             "Days from 1950 to 2049; days of dev and test are not in train. Numbers alone are never month first."),
+        ),
+        Public(
+            "dates-unseen", "2,000 dates in ways of writing that dates does not hold", lambda _: dates.unseen(), "CC0",
+            "made by Orthogon",
+            ("To be evaluated on by a network that has learnt dates.",),
         ),
         Public(
             "fashion-mnist", "70,000 pictures of clothing, 28×28, grey, 10 classes",
@@ -194,6 +207,73 @@ SETS: dict[str, Public] = {
                            "76c3f809815c17c07212622f776311faeb31e87610d52c26d87d6e361b169836", 264426,
                            (("winequality-white.csv.gz",
                              "39c3a35d44b7b0de7deb3420a44b4873307e49cd26985e51899e6d1aa65d4998"),)),
+            ),
+        ),
+        Public(
+            "names", "32,033 given names, a line each", public_loaders.names, "MIT",
+            "U.S. Social Security Administration, as collected by A. Karpathy in makemore, 2022",
+            ("Names of one country. Many differ by a letter or two: what a model writes is often one of them.",),
+            "https://github.com/karpathy/makemore", "names",
+            (
+                PublicFile("names.txt", "https://raw.githubusercontent.com/karpathy/makemore/988aa59/names.txt",
+                           "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d", 228145),
+            ),
+        ),
+        Public(
+            "tinyshakespeare", "40,000 lines of Shakespeare's plays, one running text", public_loaders.running_text,
+            "public domain", "W. Shakespeare, as collected by A. Karpathy in char-rnn, 2015",
+            ("The end of it is other plays than the beginning: what is held out is harder than what is left out.",),
+            "https://github.com/karpathy/char-rnn", "tinyshakespeare",
+            (
+                PublicFile("input.txt", "https://raw.githubusercontent.com/karpathy/char-rnn/6f9487a/data/"
+                           "tinyshakespeare/input.txt",
+                           "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed", 1115394),
+            ),
+        ),
+        Public(
+            "english-ewt", "16,622 English sentences from the web with their parts of speech", public_loaders.sentences,
+            "CC BY-SA 4.0", "N. Silveira et al., A Gold Standard Dependency Corpus for English, LREC 2014",
+            ("Weblogs, newsgroups, e-mails, reviews and answers: sentences of one text may lie in one part only.",),
+            "https://universaldependencies.org/treebanks/en_ewt/", "ud_english_ewt",
+            (
+                PublicFile("en_ewt-ud-train.conllu", f"{_EWT}/en_ewt-ud-train.conllu",
+                           "3fb78e2b55482c8ee00caa653af436c88c9e5bc9a73ce26e4ae3ddc79d2b7e7b", 14203025,
+                           (("en_ewt-ud-train.conllu.xz",
+                             "f78d31a1903b33056c9dad7f6a471925e6afd36053a30458aea9b38daa5697b5"),)),
+                PublicFile("en_ewt-ud-dev.conllu", f"{_EWT}/en_ewt-ud-dev.conllu",
+                           "531a54ff90d6ab12201c5a50c3e78e6ddac4de69abc4bce5d275d3cd29efe2b6", 1805545,
+                           (("en_ewt-ud-dev.conllu.xz",
+                             "d1f268760e85964e41ab080918da8fb7d1349bbd7f8ee1359f1d1d371ed18179"),)),
+                PublicFile("en_ewt-ud-test.conllu", f"{_EWT}/en_ewt-ud-test.conllu",
+                           "e266e515a0a7547657ed3d90d9ba46487d6bd251f27ad4269d4e8a427c8555cd", 1804515,
+                           (("en_ewt-ud-test.conllu.xz",
+                             "567ee1f64be1f2acdc439bba8ccc49a2ac415cca9fead4de04f57578d044efdf"),)),
+            ),
+        ),
+        Public(
+            "wnut17", "5,690 posts and comments with the names of rare things in them", public_loaders.sentences,
+            "CC BY 4.0", "L. Derczynski et al., Results of the WNUT2017 Shared Task on Novel and Emerging Entity "
+            "Recognition, 2017",
+            ("Names of dev and test were chosen to be new: a score on them is far below one on news.",),
+            "https://noisy-text.github.io/2017/emerging-rare-entities.html", "wnut17_ner",
+            (
+                PublicFile("wnut17train.conll", f"{_WNUT}/wnut17train.conll",
+                           "731820e13f71af324c6b55a1575ec2ce59fbaa2a0806f8f0400b98d56cd6a7a5", 493781),
+                PublicFile("emerging.dev.conll", f"{_WNUT}/emerging.dev.conll",
+                           "e053b752b8155113ca66e7db08af5f2f5f43ab993694e4774f1ec5bad42312d8", 114749),
+                PublicFile("emerging.test.annotated", f"{_WNUT}/emerging.test.annotated",
+                           "2aa79b764e56ec9264a1b30fdd9b70195bd00ff400b62edd8f399d5f13c178f0", 192425),
+            ),
+        ),
+        Public(
+            "tatoeba-en-fr", "142,787 sentences of everyday English with a French translation", parallel.tatoeba,
+            "CC BY 2.0 FR", "Tatoeba, tatoeba.org, as packed by C. Kelly at manythings.org/anki, 2017",
+            ("98,659 English sentences, many with several translations: those of one sentence stay in one part.",
+             "Written by volunteers; sentences are short (6 words) and alike: scores are far above those on news."),
+            "https://www.manythings.org/anki/", "tatoeba_eng_fra",
+            (
+                PublicFile("fra-eng.zip", "https://www.manythings.org/anki/fra-eng.zip",
+                           "16c4f7d0df9e7c5e6c54cdb0447f3f4a18a55052ff5e2e0b27dd4a06c0e49d04", 2951390),
             ),
         ),
         # `also`: a reduced copy, the first 200 pictures of each class, 224×299.

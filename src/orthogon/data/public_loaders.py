@@ -12,10 +12,12 @@ from orthogon.data.columns import CategoryColumn
 from orthogon.data.dataset import Dataset
 from orthogon.data.download import unpack
 from orthogon.data.picture_cache import cache_root
-from orthogon.data.readers import folders
+from orthogon.data.readers import conll, folders, text_files
 from orthogon.data.readers import idx as idx_files
 from orthogon.data.readers.options import Options, ids_by_part
+from orthogon.data.readers.running_text import read_running_text
 from orthogon.data.readers.table_files import from_frame, from_parts
+from orthogon.errors import DataError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -57,6 +59,24 @@ def adult(folder: Path) -> Dataset:
         frame = _strings(_first(folder, found), ADULT)
         frames[part] = frame.with_columns(pl.col("income").str.strip_suffix("."))
     return from_parts(frames, Options(target="income"), where="adult", folder=None, parse=True, findings=[])
+
+
+def names(folder: Path) -> Dataset:
+    """A name a line."""
+    return text_files.read_lines({"": folder / "names.txt"}, Options())
+
+
+def running_text(folder: Path) -> Dataset:
+    """One text, in blocks."""
+    return read_running_text({"": folder / "input.txt"})
+
+
+def sentences(folder: Path) -> Dataset:
+    """CoNLL files of the three parts, perhaps packed."""
+    paths = conll.parts_in(folder)
+    if paths is None:
+        raise DataError("the files of its three parts are not there", where=str(folder), remedy="Get it again.")
+    return conll.read_parts(paths, Options())
 
 
 def wine_quality(folder: Path) -> Dataset:

@@ -16,7 +16,17 @@ from orthogon.data.columns import CategoryColumn, Column, ImageColumn, NumberCol
 from orthogon.data.corrections import corrected, read_corrections
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.pictures import materialize
-from orthogon.data.readers import folders, idx, mask_folders, objects, table_files
+from orthogon.data.readers import (
+    conll,
+    folders,
+    idx,
+    mask_folders,
+    objects,
+    parallel_files,
+    running_text,
+    table_files,
+    text_files,
+)
 from orthogon.data.readers.image_files import image_column
 from orthogon.data.readers.options import PART_OF_NAME, Options, listing, slug
 from orthogon.data.target_columns import ObjectColumn
@@ -35,6 +45,7 @@ def read(
     weight: str | Sequence[float] | np.ndarray | None = None,
     channels: int | None = None,
     skip_bad: bool = False,
+    running: bool = False,
     corrections: str | Path | None = None,
     name: str | None = None,
 ) -> Dataset:
@@ -42,8 +53,11 @@ def read(
 
     source: a folder of class folders of pictures (train/, dev|val|valid|validation/, test/ inside are understood);
         a folder without class folders (pictures to predict); images/ beside masks/ with PNGs of the same names;
-        IDX files; CSV, TSV, Parquet, JSON lines (.gz too);
+        IDX files; CSV, TSV, Parquet, JSON lines (.gz too); plain text (.txt): one example a line, a folder of such
+        files with a class each, or class folders of files with one example each;
+        parallel text: two files NAME.en and NAME.fr (as a list, or joined by a comma), or a folder of such;
         a folder, a list or a pattern ("adult-*.csv.gz") of tables named by part; the name of a public data set;
+        CoNLL and CoNLL-U (.xz and .gz too), one file or one for each part: words, and the tags as the target;
         (X, y), X, or a dict of NumPy arrays or torch tensors; a torch Dataset; any data frame; a Hugging Face
         Dataset or DatasetDict; a scikit-learn Bunch; {"train": …, "test": …} of files or frames.
     target:  the column to learn; default: "label" of pictures and arrays, none for tables.
@@ -54,6 +68,7 @@ def read(
         pictures a str is a regular expression searched in the path; what its first bracket matches is the value.
     channels: 1 (grey) or 3 (RGB); default: 1 where every picture is grey.
     skip_bad: leave out files that cannot be read, each a finding; default: DataError that names them.
+    running: plain text is one running text, such as a book, read as blocks that follow each other.
     corrections: a CSV of id, given, corrected (`orthogon labels` writes it): these labels are changed, in all parts.
     name:    default: from the file, folder or public name; "data" for objects.
 
@@ -67,7 +82,8 @@ def read(
     if channels not in (None, 1, 3):
         raise DataError(f"channels must be 1 (grey) or 3 (RGB), not {channels!r}")
     options = Options(
-        target, dict(types or {}), tuple(columns or ()), header, group, source_column, weight, channels, skip_bad, name
+        target, dict(types or {}), tuple(columns or ()), header, group, source_column, weight, channels, skip_bad, name,
+        running,
     )
     data = _read(source, options)
     return data if corrections is None else corrected(data, read_corrections(corrections), str(corrections))
@@ -79,6 +95,8 @@ def _read(source: Any, options: Options) -> Dataset:
     if isinstance(source, (str, Path)):
         data, found_name = _named(source, options)
         return _finish(data, options, found_name, str(source))
+    if isinstance(source, list | tuple) and (pair := _parallel(source)):
+        return _finish(parallel_files.read_pairs({"": pair}), options, slug(pair[0].stem), f"{pair[0]},{pair[1]}")
     paths = _paths(source)
     data = _from_paths(paths, options) if paths is not None else objects.read_object(source, options)
     origin = ",".join(str(path) for path in paths.values()) if paths else ""
@@ -101,6 +119,8 @@ def _named(source: str | Path, options: Options) -> tuple[Dataset, str]:
         return data, slug(idx.plain_name(stem))
     if text in public.names():
         return public.load(text), text
+    if pair := _parallel(_several(text)):
+        return parallel_files.read_pairs({"": pair}), slug(pair[0].stem)
     if (paths := _paths(_several(text))) is not None:
         return _from_paths(paths, options), _common_name(paths)
     raise DataError(
@@ -116,6 +136,14 @@ def _several(text: str) -> list[Path]:
     return paths if len(paths) > 1 and all(path.exists() for path in paths) else []
 
 
+def _parallel(source: Sequence[Any]) -> tuple[Path, Path] | None:
+    """Two files of one name in two languages; None where it is anything else."""
+    if not all(isinstance(each, str | Path) for each in source):
+        return None
+    pair = parallel_files.pair_of([Path(each) for each in source])
+    return pair if pair and all(path.is_file() for path in pair) else None
+
+
 def _paths(source: Any) -> dict[str, Path] | None:
     """Part -> file, of a list of paths or a dict of part -> path; None where the source is something else."""
     if isinstance(source, Mapping) and source and all(isinstance(value, (str, Path)) for value in source.values()):
@@ -126,7 +154,8 @@ def _paths(source: Any) -> dict[str, Path] | None:
             raise DataError("no such file", where=listing(absent))
         if len(paths) == 1:
             return {"": paths[0]}
-        parts = table_files.parts_of(paths)
+        sentences = all(conll.suffix_of(path) for path in paths)
+        parts = conll.parts_of(paths) if sentences else table_files.parts_of(paths)
         if parts is None:
             raise DataError(
                 "which file is which part cannot be told from the names", where=listing([path.name for path in paths]),
@@ -147,19 +176,31 @@ def _from_paths(paths: dict[str, Path], options: Options) -> Dataset:
     for path in paths.values():
         if not path.exists():
             raise DataError("no such file", where=str(path))
+    if options.running:
+        return running_text.read_running_text(paths)
     if list(paths) == [""]:
         return _from_path(paths[""], options)
+    if all(text_files.is_plain(path, options) for path in paths.values()):
+        return text_files.read_lines(paths, options)
+    if any(conll.suffix_of(path) for path in paths.values()):
+        return conll.read_parts(paths, options)
     return table_files.read_parts(paths, options)
 
 
 def _from_path(path: Path, options: Options) -> Dataset:
     if path.is_dir():
         return _from_folder(path, options)
+    if options.running:
+        return running_text.read_running_text({"": path})
     suffix = path.suffix.lower()
     if idx.is_idx(path):
         return idx.read_file(path)
+    if text_files.is_plain(path, options):
+        return text_files.read_lines({"": path}, options)
     if table_files.table_suffix(path):
         return table_files.read_table(path, options)
+    if conll.suffix_of(path):
+        return conll.read_parts({"": path}, options)
     if suffix in folders.SUFFIXES:
         image, findings, _ = image_column([path], ids=[path.name], channels=options.channels, skip_bad=False,
                                           where=str(path))
@@ -168,7 +209,8 @@ def _from_path(path: Path, options: Options) -> Dataset:
         return objects.read_numpy_file(path, options)
     raise DataError(
         f"files of the sort {suffix or 'without a suffix'!r} are not read", where=str(path),
-        remedy="Known: CSV, TSV, Parquet, JSONL, IDX (.gz too), NPY, NPZ, and folders of JPEG, PNG, WEBP pictures.",
+        remedy="Known: CSV, TSV, Parquet, JSONL, TXT, IDX (.gz too), CoNLL, CoNLL-U (.xz too), NPY, NPZ, and folders "
+        "of JPEG, PNG, WEBP pictures.",
     )
 
 
@@ -177,6 +219,11 @@ def _from_folder(folder: Path, options: Options) -> Dataset:
         return idx.read_folder(folder)
     if mask_folders.has_masks(folder):
         return mask_folders.read_folder(folder, options)
+    if pairs := parallel_files.pairs_in(folder):
+        return parallel_files.read_pairs(pairs)
+    sentences = conll.parts_in(folder)
+    if sentences is not None:
+        return conll.read_parts(sentences, options)
     tables = table_files.tables_in(folder)
     parts = table_files.parts_of(tables) if tables else None
     if parts is not None:
@@ -189,6 +236,8 @@ def _from_folder(folder: Path, options: Options) -> Dataset:
             f"several tables lie here: {listing([path.name for path in tables])}", where=str(folder),
             remedy="Name one of them, or name them by part: train.csv, dev.csv, test.csv.",
         )
+    if not folders.has_pictures(folder) and (texts := text_files.read_folder(folder, options)) is not None:
+        return texts
     return folders.read_folder(folder, options)
 
 

@@ -42,8 +42,9 @@ def split(
         `target_source`, then as large as dev but at most 20 % of the others. Shares are of all rows; of the
         rows given for training where the data comes already split; with `target_source`, of the target's rows
         for dev and test and of the others for train and train-dev.
-    by: "random" (seeded, stratified by class or by decile of the target), or "time": train oldest, test
-        newest, in the order of `time_column` (default: the only date column).
+    by: "random" (seeded, stratified by class or by decile of the target), "time": train oldest, test
+        newest, in the order of `time_column` (default: the only date column), or "order": as rows were read, train
+        first, test last.
     target_source: dev and test come from this source only, half and half, train and train-dev from the others
         (rows 11.04-11.08).
     target_train: the share of the target's rows that is kept in "reserve", to be moved into training later.
@@ -93,7 +94,7 @@ def _dev_like_train(data: Dataset, by: str, target_source: str | None) -> bool |
     """Whether dev is drawn from where train is; None where it is not known: dev came with the data, or is later."""
     if target_source is not None:
         return False
-    return None if by == "time" or (data.part is not None and "dev" in data.part) else True
+    return None if by != "random" or (data.part is not None and "dev" in data.part) else True
 
 
 def _check_options(
@@ -102,8 +103,8 @@ def _check_options(
 ) -> None:
     if seed < 0:
         raise RecipeError(f"a seed is not negative, but {seed} was given", where="split.seed")
-    if by not in ("random", "time"):
-        remedy = nearest(by, ("random", "time"))
+    if by not in ("random", "time", "order"):
+        remedy = nearest(by, ("random", "time", "order"))
         raise RecipeError(f"unknown way to split {by!r}", where="split.by", remedy=remedy)
     if not 0 <= target_train < 1:
         raise RecipeError(
@@ -121,7 +122,7 @@ def _check_options(
     if folds < 2:
         raise RecipeError(f"at least 2 folds are needed, not {folds}", where="split.folds")
     clash = [name for name in ("train", "dev", "train-dev") if asked[name]]
-    clash += ["by='time'"] if by == "time" else []
+    clash += [f"by={by!r}"] if by != "random" else []
     clash += ["target_source"] if target_source is not None else []
     if clash:
         raise RecipeError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,9 +12,12 @@ from torch import Tensor
 from orthogon.data.columns import CategoryColumn, Column, TextColumn
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.encoders import Encoder
+from orthogon.data.lemmas import lemmatizer
+from orthogon.data.running_text import BLOCK, RunningText
+from orthogon.data.stop_words import stop_words
 from orthogon.data.tokens import SUBWORDS, Tokenizer, TokenizerName, tokenizer, tokenizer_from_state
 from orthogon.data.vocabulary import Vocabulary, padded
-from orthogon.errors import DataError
+from orthogon.errors import DataError, RecipeError
 from orthogon.nn.padding import lengths_of
 from orthogon.nn.spec import BEGIN, END, UNKNOWN, InputSpec
 
@@ -35,57 +38,96 @@ class TokenSettings(Protocol):
     min_count: int | None
     max_tokens: int | None
     lowercase: bool | None
+    stop_words: bool
+    lemmas: str | None
+
+
+class Words:
+    """A tokenizer, and what is done to its tokens before they are looked up: stop words left out, then lemmas."""
+
+    def __init__(self, tokens: Tokenizer, without_stop_words: bool, lemmas: str) -> None:
+        self.tokenizer, self.lemmas = tokens, lemmas
+        self.stopped = stop_words(tokens) if without_stop_words else frozenset()
+        self._lemma = lemmatizer(lemmas, tokens) if lemmas else None
+
+    def split_all(self, texts: Sequence[str]) -> list[list[str]]:
+        split = self.tokenizer.split_all(texts)
+        if self.stopped:
+            split = [[token for token in tokens if token.lower() not in self.stopped] for tokens in split]
+        if self._lemma is not None:
+            split = [[self._lemma(token) for token in tokens] for tokens in split]
+        return split
 
 
 class TextEncoder(Encoder):
     """One text column as ids: int32 N×T in storage, int64 in the batch, cut there to the longest of the batch.
 
     longest: T; longer texts are cut. A text without tokens is one unknown token, so that no sequence is empty.
-    begin, end: whether the marks `BEGIN` and `END` stand around each text.
+    begin, end: whether the marks `BEGIN` and `END` stand around each text. without_stop_words: whether these are left
+    out. lemmas: the language whose dictionary forms stand for words; "": words stay as they are.
     """
 
     kind = "text"
 
     def __init__(self, column: str, tokens: Tokenizer, vocabulary: Vocabulary, longest: int, lowercase: bool,
-                 begin: bool = False, end: bool = False) -> None:
+                 begin: bool = False, end: bool = False, without_stop_words: bool = False, lemmas: str = "") -> None:
         self.columns = (column,)
         self.tokenizer, self.vocabulary, self.longest, self.lowercase = tokens, vocabulary, longest, lowercase
         self.begin, self.end = begin, end
+        self.words = Words(tokens, without_stop_words, lemmas)
 
     @classmethod
     def fitted(cls, column: str, data: Dataset, rows: np.ndarray, settings: TokenSettings, begin: bool = False,
-               end: bool = False) -> TextEncoder:
+               end: bool = False, beside: Sequence[str] = (), roomy: bool = False) -> TextEncoder:
         """On the texts of those rows. Left open: words in lower case, which occur twice at least; T the longest of
-        these texts, up to 1,000."""
+        these texts, up to 1,000. Of running text the end of a line is a token, and nothing is cut.
+
+        beside: further columns whose texts count for tokens and vocabulary. roomy: texts up to 1,000 tokens are not cut
+        even where those of train are all shorter.
+        """
         texts = _texts(data, column, rows, lowercase := settings.lowercase is not False)
-        tokens = tokenizer(settings.tokens or "word")
-        tokens.fit(texts, settings.vocabulary or SUBWORDS)
-        split = tokens.split_all(texts)
+        # In the order of the data, so that all columns that are joined learn the same tokens.
+        joined = [each for name in data.columns if name == column or name in beside
+                  for each in _texts(data, name, rows, lowercase)]
+        running = isinstance(data.columns[column], RunningText)
+        tokens = tokenizer(settings.tokens or "word", lines=running)
+        tokens.fit(joined, settings.vocabulary or SUBWORDS)
+        words = Words(tokens, settings.stop_words, settings.lemmas or "")
+        split = words.split_all(texts)
+        counted = words.split_all(joined) if beside else split
         minimum = settings.min_count or (1 if tokens.subwords else 2)
         try:
-            vocabulary = Vocabulary.fitted(split, settings.vocabulary or WORDS, minimum)
+            vocabulary = Vocabulary.fitted(counted, settings.vocabulary or WORDS, minimum)
         except DataError as error:
             raise DataError(error.what, where=f"{data.name}: column {column!r}", remedy=error.remedy) from None
-        marks = begin + end
-        longest = settings.max_tokens or min(LONGEST, max(1, *(len(each) for each in split)) + marks)
-        return cls(column, tokens, vocabulary, longest, lowercase, begin, end)
+        if running and settings.max_tokens is not None:
+            raise RecipeError("blocks of running text are not cut", where="data.max_tokens", remedy="Leave it out.")
+        seen = LONGEST if roomy else min(LONGEST, max(1, *(len(each) for each in split)) + begin + end)
+        longest = BLOCK + 1 if running else settings.max_tokens or seen
+        return cls(column, tokens, vocabulary, longest, lowercase, begin, end, settings.stop_words,
+                   settings.lemmas or "")
 
     def input_spec(self) -> InputSpec:
         return InputSpec("text", (self.longest,), (len(self.vocabulary),))
 
     def encode(self, data: Dataset) -> Tensor:
-        stored = np.zeros((len(data), self.longest), dtype=np.int32)
+        pieces = []
         for start in range(0, len(data), _AT_ONCE):
             rows = np.arange(start, min(start + _AT_ONCE, len(data)))
-            stored[rows] = padded([self.ids(tokens) for tokens in self._split(data, rows)], self.longest)
+            ids = [self.ids(tokens) for tokens in self._split(data, rows)]
+            pieces.append(padded(ids, max(map(len, ids))))
+        stored = np.zeros((len(data), max((piece.shape[1] for piece in pieces), default=1)), dtype=np.int32)
+        for number, piece in enumerate(pieces):
+            stored[number * _AT_ONCE : number * _AT_ONCE + len(piece), : piece.shape[1]] = piece
         return torch.from_numpy(stored)
 
     def _split(self, data: Dataset, rows: np.ndarray) -> list[list[str]]:
-        return self.tokenizer.split_all(_texts(data, self.columns[0], rows, self.lowercase))
+        return self.words.split_all(_texts(data, self.columns[0], rows, self.lowercase))
 
     def ids(self, tokens: list[str]) -> list[int]:
         """With the marks around them, cut so that the mark of the end stays."""
-        kept = self.vocabulary.ids(tokens)[: self.longest - self.begin - self.end] or [UNKNOWN]
+        kept = self.vocabulary.ids(tokens)[: self.longest - self.begin - self.end]
+        kept = kept or ([] if self.begin or self.end else [UNKNOWN])
         return [*([BEGIN] if self.begin else ()), *kept, *([END] if self.end else ())]
 
     def text(self, ids: list[int]) -> str:
@@ -99,13 +141,14 @@ class TextEncoder(Encoder):
     def state(self) -> dict[str, Any]:
         return {"kind": "text", "column": self.columns[0], "tokenizer": self.tokenizer.state(),
                 "vocabulary": self.vocabulary.state(), "longest": self.longest, "lowercase": self.lowercase,
-                "begin": self.begin, "end": self.end}
+                "begin": self.begin, "end": self.end, "stop_words": bool(self.words.stopped),
+                "lemmas": self.words.lemmas}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> TextEncoder:
         return cls(state["column"], tokenizer_from_state(state["tokenizer"]),
                    Vocabulary.from_state(state["vocabulary"]), state["longest"], state["lowercase"], state["begin"],
-                   state["end"])
+                   state["end"], state.get("stop_words", False), state.get("lemmas", ""))
 
 
 def _texts(data: Dataset, name: str, rows: np.ndarray, lowercase: bool) -> list[str]:

@@ -15,8 +15,11 @@ SUBWORDS = 8000
 """Entries that a table of subwords is learnt with, where none are asked for."""
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
-_NO_SPACE_BEFORE = re.compile(r"\s+([.,;:!?%)\]}])")
-_NO_SPACE_AFTER = re.compile(r"([(\[{])\s+")
+_WORD_OR_LINE_END = re.compile(_WORD.pattern + r"|\n")
+_SOLID_OR_LINE_END = re.compile(r"\S+|\n")
+_AROUND_LINE_END = re.compile(r" *\n *")
+_NO_SPACE_BEFORE = re.compile(r" +([.,;:!?%)\]}])")
+_NO_SPACE_AFTER = re.compile(r"([(\[{]) +")
 _SPACE = "▁"  # the mark of SentencePiece for the blank before a word
 
 
@@ -47,27 +50,33 @@ class Tokenizer(ABC):
 
 
 class Whitespace(Tokenizer):
-    """What stands between blanks."""
+    """What stands between blanks. lines: whether the end of a line is a token too, as in running text."""
 
     name = "whitespace"
 
+    def __init__(self, lines: bool = False) -> None:
+        self.lines = lines
+
     def split(self, text: str) -> list[str]:
-        return text.split()
+        return _SOLID_OR_LINE_END.findall(text) if self.lines else text.split()
 
     def join(self, tokens: Sequence[str]) -> str:
-        return " ".join(tokens)
+        return _AROUND_LINE_END.sub("\n", " ".join(tokens))
+
+    def state(self) -> dict[str, Any]:
+        return {"name": self.name, "lines": self.lines}
 
 
-class Word(Tokenizer):
+class Word(Whitespace):
     """Words, with what follows an apostrophe, and each mark of punctuation by itself: "hasn't," -> hasn't and ,."""
 
     name = "word"
 
     def split(self, text: str) -> list[str]:
-        return _WORD.findall(text)
+        return (_WORD_OR_LINE_END if self.lines else _WORD).findall(text)
 
     def join(self, tokens: Sequence[str]) -> str:
-        return _NO_SPACE_AFTER.sub(r"\1", _NO_SPACE_BEFORE.sub(r"\1", " ".join(tokens)))
+        return _NO_SPACE_AFTER.sub(r"\1", _NO_SPACE_BEFORE.sub(r"\1", super().join(tokens)))
 
 
 class Character(Tokenizer):
@@ -152,11 +161,15 @@ class Unigram(Subword):
 _SORTS: dict[str, type[Tokenizer]] = {each.name: each for each in (Whitespace, Word, Character, BytePair, Unigram)}
 
 
-def tokenizer(name: str) -> Tokenizer:
-    """The tokenizer of that name, not yet fitted; RecipeError where there is none."""
+def tokenizer(name: str, lines: bool = False) -> Tokenizer:
+    """The tokenizer of that name, not yet fitted; RecipeError where there is none.
+
+    lines: whether the end of a line is to be a token: of words; for characters and parts of words it always is.
+    """
     if name not in _SORTS:
         raise RecipeError(f"there is no tokenizer {name!r}", where="data.tokens", remedy=nearest(name, list(_SORTS)))
-    return _SORTS[name]()
+    sort = _SORTS[name]
+    return sort(lines) if issubclass(sort, Whitespace) else sort()
 
 
 def tokenizer_from_state(state: Mapping[str, Any]) -> Tokenizer:

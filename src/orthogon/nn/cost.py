@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import torch
@@ -28,9 +29,15 @@ def multiply_adds(model: nn.Module, inputs: tuple[Tensor, ...]) -> int:
 
 
 def operation_counter() -> FlopCounterMode:
-    """torch's counter of operations, two for each multiply-add, that knows attention on a CPU as well."""
+    """torch's counter of operations, two for each multiply-add, that knows attention and LSTM on a CPU as well."""
     return FlopCounterMode(display=False, custom_mapping={
-        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention})
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
+        torch.ops.aten.mkldnn_rnn_layer: _recurrent})
+
+
+def _recurrent(inputs: Any, weight_ih: Any, weight_hh: Any, *_: Any, **__: Any) -> int:
+    """Of shapes: both matrices serve every step of every sequence once."""
+    return 2 * prod(inputs[:-1]) * (prod(weight_ih) + prod(weight_hh))
 
 
 def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:

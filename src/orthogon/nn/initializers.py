@@ -52,7 +52,8 @@ below one where the scale of activations is kept. Deep nets of these five want a
 """
 
 
-def initialize(layer: nn.Linear | nn.Conv2d, followed_by: str = "identity", scheme: str | None = None) -> None:
+def initialize(layer: nn.Linear | nn.Conv1d | nn.Conv2d, followed_by: str = "identity",
+               scheme: str | None = None) -> None:
     """Draw the layer's weights by the scheme, or by the one that suits the activation that follows; biases zero.
 
     followed_by: the name of an activation. scheme: a name of SCHEMES, or "gain_normal"; None: PAIRS[followed_by].

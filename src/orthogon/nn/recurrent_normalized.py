@@ -35,6 +35,10 @@ class NormOver(ABC):
     def backward(self, first: int, d: Tensor, saved: Sequence[Tensor], scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Gradients of x, scale and shift."""
 
+    @abstractmethod
+    def finish(self) -> None:
+        """All steps have gone forward."""
+
 
 class LayerNormOver(NormOver):
     """Of each row."""
@@ -52,6 +56,9 @@ class LayerNormOver(NormOver):
         shape, all_three = list(scale.shape), [True, True, True]
         return torch.ops.aten.native_layer_norm_backward(d, saved[0], shape, *saved[1:], scale, scale, all_three)
 
+    def finish(self):
+        """A row needs no other."""
+
 
 class BatchNormOver(NormOver):
     """Of each column, at each step over the rows that are there; by stored statistics in evaluation, and where fewer
@@ -59,14 +66,15 @@ class BatchNormOver(NormOver):
 
     saves = 2
 
-    def __init__(self, norm: StepBatchNorm, like: Tensor, present: Tensor | None) -> None:
-        """like: T×N×…; present: N×T."""
-        there = like.new_ones(like.shape[:2]) if present is None else present.t().to(like.dtype)
+    def __init__(self, norm: StepBatchNorm, x: Tensor, present: Tensor | None) -> None:
+        """x: T×N×…, for its sizes alone; present: N×T."""
+        there = norm.weight.new_ones(x.shape[:2]) if present is None else present.t().to(norm.weight.dtype)
         self.norm, self.counts = norm, there.sum(1)
         self.weights = (there / self.counts.clamp(min=1).unsqueeze(1)).unsqueeze(1)
         self.steps = 0
+        self.seen: list[tuple[Tensor, Tensor]] = []
         if norm.training:
-            norm.check_rows(like.shape[1])
+            norm.check_rows(x.shape[1])
             self.steps = int((self.counts > 1).sum())
 
     def forward(self, first, x, scale, shift):
@@ -80,14 +88,22 @@ class BatchNormOver(NormOver):
             mean = weights @ x
             normal = x - mean
             variance = weights @ normal.square()
-            self.norm.remember(first, mean.squeeze(1), variance.squeeze(1), self.counts[first : first + fresh])
+            self.seen.append((mean, variance))
         else:
+            self.finish()
             mean, variance = (each.to(x.dtype).unsqueeze(1) for each in self.norm.stored(first, len(x)))
             normal = x - mean
         inverse = (variance + self.norm.eps).rsqrt_()
         normal *= inverse
         out = normal * scale if shift is None else torch.addcmul(shift, normal, scale)
         return out, [normal, inverse]
+
+    def finish(self):
+        """The statistics of all steps so far go into the stored ones, at once."""
+        if self.seen:
+            mean, variance = (torch.cat(each).squeeze(1) for each in zip(*self.seen))
+            self.norm.remember(0, mean, variance, self.counts[: len(mean)])
+            self.seen = []
 
     def backward(self, first, d, saved, scale):
         normal, inverse = saved
@@ -132,6 +148,8 @@ class NormalizedLSTM(Steps):
             torch.mul(o[t], tanh_c[t], out=hs[t + 1])
             kept_c.keep(t, cs[t + 1], cs[t], out=cs[t + 1])
             kept_h.keep(t, hs[t + 1], hs[t], out=hs[t + 1])
+        for norm in (self.of_inputs, self.of_hidden, self.of_memory):
+            norm.finish()
         return [h, c], [h, c, z, squashed, *saved_x, *chain(*saved_h), *chain(*saved_c)]
 
     def backward(self, gradients, saved, weight, own, noise):

@@ -66,7 +66,8 @@ class _Unrolled(torch.autograd.Function):
     def forward(ctx: Any, steps: Steps, noise: Noise, projected: Tensor, weight: Tensor, *rest: Tensor,
                 ) -> tuple[Tensor, ...]:
         starts, own = rest[: steps.states], rest[steps.states :]
-        states, saved = steps.forward(projected, weight, starts, own, noise)
+        with torch.autocast(projected.device.type, enabled=False):  # the types of weight and starts say it all
+            states, saved = steps.forward(projected, weight, starts, own, noise)
         ctx.steps, ctx.kept, ctx.owned = steps, len(noise.kept), len(own)
         ctx.save_for_backward(weight, noise.seen, *noise.kept, *own, *saved)
         ctx.set_materialize_grads(False)

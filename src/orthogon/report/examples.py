@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from orthogon.data.columns import Column, ImageColumn
+from orthogon.data.columns import Column, ImageColumn, TextColumn
 from orthogon.draw.images import thumbnail, to_png_data_uri
 from orthogon.errors import DataError
 from orthogon.strategy.eyeball import draw_eyeball
@@ -24,7 +24,7 @@ SHOWN = "shown.json"
 EACH, MOST, PAIRS = 12, 36, 4
 SIDES = (96, 72, 48, 32)
 PICTURE_BYTES = 400_000
-FIELDS, LETTERS = 24, 80
+FIELDS, LETTERS, TEXT_LETTERS = 24, 80, 400
 
 
 def choose(rows: Rows) -> list[int]:
@@ -147,5 +147,5 @@ def _text(column: Column, row: int) -> str:
     if isinstance(value, np.ndarray):
         flat = value.ravel()
         return ", ".join(f"{x:.4g}" for x in flat[:6]) + (f", … ({flat.size} numbers)" if flat.size > 6 else "")
-    text = str(value)
-    return text if len(text) <= LETTERS else text[: LETTERS - 1] + "…"
+    text, most = str(value), TEXT_LETTERS if isinstance(column, TextColumn) else LETTERS
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -136,6 +136,8 @@ def _said(rows: Rows, row: int) -> tuple[str, str, str]:
     loss = f"loss {format_number(float(rows['loss'][row]))}"
     if not rows.answers:
         return "", "", loss
+    if rows.texts:
+        return str(target[row]), str(prediction[row]), loss
     if rows.classes and target.ndim == 1:
         sure = confidence(rows)
         told = loss

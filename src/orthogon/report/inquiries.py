@@ -78,6 +78,29 @@ def _examined(tags: dict[str, Any]) -> str:
     return f"{tags['examined']:,} of {tags['mistakes']:,} mistakes were looked at: {tags['reliability']}."
 
 
+def blame(page: Page, view: View) -> None:
+    """Whether wrong outputs are the search's fault or the model's, by length."""
+    found = view.evidence.get("blame")
+    if not found:
+        return
+    page.section("Search or model?", note=f"{first_upper(str(found['sentence']))}.")
+    rows = [[f"{one['shortest']}" if one["shortest"] == one["longest"] else f"{one['shortest']} to {one['longest']}",
+             f"{one['mistakes']:,} of {one['n']:,}", interval_cell(estimate(one["search"])),
+             interval_cell(estimate(one["quality"]))] for one in found["buckets"]]
+    page.html(html_table(["tokens", "wrong", "of these the search's fault", "quality"], rows, align="rrrr"))
+    wide, beside = found.get("wide"), []
+    if wide:
+        beside.append([f"a beam of {wide['width']} finds a greater objective", interval_cell(estimate(wide["better"]))])
+        beside.append([f"what a beam of {wide['width']} gains", interval_cell(estimate(wide["gain"]))])
+    beside += [[line, interval_cell(estimate(found[key]))] for key, line in (
+        ("oracle", f"what the best of the {found['n_best']} outputs would gain"),
+        ("shorter", "of the model's mistakes of another length, shorter"),
+        ("covered_right", "share of the source attended to, right outputs"),
+        ("covered_wrong", "share of the source attended to, wrong outputs")) if found.get(key)]
+    if beside:
+        page.html(html_table(["", "95 % interval below"], beside, align="lr"))
+
+
 def labels(page: Page, view: View) -> None:
     """What review and audit say of the labels, and those that are believed least."""
     found = view.evidence.get("labels")

@@ -53,7 +53,8 @@ def _details(view: View) -> dict[str, Any]:
     seen = rows.take(eyeball(view.run, rows).inside)
     shown = {"shown": [str(seen.ids[row]) for row in choose(seen)]}
     if not rows.classes:
-        return {**shown, "residuals": [one.to_dict() for one in view.residuals]}
+        about = {"tags": view.tags.to_dict()} if view.tags else {}
+        return {**shown, **about, "residuals": [one.to_dict() for one in view.residuals]}
     return {
         **shown, "classes": [one.to_dict() for one in view.per_class],
         "confusion": _confusion(rows) if facts.is_single_label(rows) else None,

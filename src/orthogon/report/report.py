@@ -21,6 +21,7 @@ from orthogon.report import (
     representation,
     scores,
     sheets,
+    tags,
     verdict,
     work,
 )
@@ -34,8 +35,9 @@ Section = Callable[[Page, View], None]
 SECTIONS: tuple[Section, ...] = (
     verdict.verdict, verdict.ladder, inquiries.overfitting, work.work, inquiries.targets, scores.metrics,
     ensemble.ensemble, sheets.sheets, parts.parts, scores.training, representation.representation,
-    inquiries.learning_curve, health.health, augmentation.augmentation, details.classes, pairs.pairs, gallery.examples,
-    inside.inside, inquiries.mistakes, inquiries.labels, details.trust, inquiries.calibration, inquiries.mismatch,
+    inquiries.learning_curve, health.health, augmentation.augmentation, details.classes, tags.tags, pairs.pairs,
+    gallery.examples, inside.inside, inquiries.mistakes, inquiries.blame, inquiries.labels, details.trust,
+    inquiries.calibration, inquiries.mismatch,
     cards.data, cards.speed, cards.recipe, cards.limits,
 )
 """In the order of the page. Each adds itself, or nothing where the run does not hold what it tells."""

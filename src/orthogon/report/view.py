@@ -9,6 +9,7 @@ from orthogon.errors import RunError
 from orthogon.report import facts
 from orthogon.report.examples import SHOWN
 from orthogon.report.pairs import PairFacts, pair_facts
+from orthogon.report.tags import TagFacts, tag_facts
 from orthogon.stats.estimate import Estimate
 from orthogon.train.rows import Rows
 from orthogon.train.run import Run
@@ -96,6 +97,11 @@ class View:
         return None if self.main_rows is None else pair_facts(self.main_rows)
 
     @cached_property
+    def tags(self) -> TagFacts | None:
+        """What the main evaluation says of tags, where words are tagged."""
+        return tag_facts(self.main_rows) if self.task == "tag" and self.main_rows is not None else None
+
+    @cached_property
     def main(self) -> str | None:
         """The evaluation whose examples are looked at: dev, so that test stays a check; else what there is."""
         return next((name for name in ("dev", "test", "train-dev", "train") if self.rows(name) is not None), None)
@@ -120,7 +126,7 @@ class View:
         """Of each predicted number on `main`; empty for classes, where predictions answer no target, and for
         what lies on a picture, of which overlap tells more."""
         rows = self.main_rows
-        if rows is None or rows.classes or not rows.answers or rows.get("iou") is not None:
+        if rows is None or rows.classes or rows.texts or not rows.answers or rows.get("iou") is not None:
             return []
         return facts.residuals(rows)
 

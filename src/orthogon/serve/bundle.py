@@ -214,7 +214,8 @@ def _document(folder: Path) -> dict[str, Any]:
 
 def _spec(saved: Mapping[str, Any]) -> ModelSpec:
     inputs = tuple(InputSpec(each["kind"], tuple(each["shape"]), tuple(each["levels"])) for each in saved["inputs"])
-    return ModelSpec(inputs, int(saved["outputs"]), bool(saved.get("rebuilds")), saved.get("compares", ""))
+    return ModelSpec(inputs, int(saved["outputs"]), bool(saved.get("rebuilds")), saved.get("compares", ""),
+                     bool(saved.get("chained")))
 
 
 def _tensors(folder: Path, document: Mapping[str, Any]) -> dict[str, Tensor]:

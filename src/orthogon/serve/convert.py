@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from orthogon.data.columns import CategoryColumn, Column, DateColumn, ImageColum
 from orthogon.data.picture_files import PictureError, decode, read_header
 from orthogon.data.pictures import resize
 from orthogon.data.tables import Context, category, type_columns
+from orthogon.data.text_columns import TokensColumn
+from orthogon.data.tokens import tokenizer
 from orthogon.errors import DataError
 from orthogon.serve.schema import InputColumn
 
@@ -47,11 +49,13 @@ def from_series(
         for row in np.flatnonzero(series.is_null().to_numpy()):
             remarks.error(row, f"column {wanted.name!r} names no picture")
         return pictures_of([(folder or Path()) / str(value or "") for value in values], wanted, remarks)
+    if wanted.kind == "tokens":
+        return _sentences(series.to_list(), wanted, remarks)
     if wanted.kind == "category":
         return _known(category(series), wanted, remarks)
     if wanted.kind == "number" and wanted.width == 1 and not series.dtype.is_nested():
         return _numbers(series, wanted, remarks)
-    types = {"date": "date"}.get(wanted.kind)
+    types = {"date": "date", "text": "text"}.get(wanted.kind)
     typed = type_columns(series.to_frame(), {wanted.name: types} if types else {}, Context(where))
     return from_column(typed.columns[wanted.name], wanted, remarks)
 
@@ -62,6 +66,8 @@ def from_column(column: Column, wanted: InputColumn, remarks: Remarks) -> Column
         return column if column.pixels is not None else pictures_of(column.files, wanted, remarks)
     if wanted.kind == "category":
         return _known(_as_category(column, wanted), wanted, remarks)
+    if wanted.kind == "text" and isinstance(column, TextColumn | CategoryColumn | NumberColumn):
+        return _texts(column, wanted, remarks)
     if wanted.kind == "date" and isinstance(column, DateColumn):
         _note_missing(column, wanted, remarks)
         return column
@@ -75,8 +81,20 @@ def from_column(column: Column, wanted: InputColumn, remarks: Remarks) -> Column
 
         return _numbers(pl.Series([column.cell(row) or None for row in range(len(column))], dtype=pl.String), wanted,
                         remarks)
+    if wanted.kind == "tokens" and isinstance(column, TokensColumn | TextColumn):
+        return _sentences(column.values.tolist(), wanted, remarks)
     raise DataError(f"column {wanted.name!r} is of kind {column.kind} where the network was trained on {wanted.kind}",
                     remedy="Check its values.")
+
+
+def _sentences(values: Sequence[Any], wanted: InputColumn, remarks: Remarks) -> TokensColumn:
+    """Lists of words as they are; a text is split into words and marks of punctuation."""
+    split = tokenizer("word").split
+    words = [split(value) if isinstance(value, str) else [str(word) for word in value or ()] for value in values]
+    for row, sentence in enumerate(words):
+        if not sentence:
+            remarks.error(row, f"column {wanted.name!r} holds no word")
+    return TokensColumn(words)
 
 
 def _as_category(column: Column, wanted: InputColumn) -> CategoryColumn:
@@ -90,6 +108,15 @@ def _as_category(column: Column, wanted: InputColumn) -> CategoryColumn:
         return CategoryColumn.from_values([None if np.isnan(value) else f"{value:.15g}" for value in flat])
     raise DataError(f"column {wanted.name!r} is of kind {column.kind} where the network was trained on categories",
                     remedy="Check its values.")
+
+
+def _texts(column: TextColumn | CategoryColumn | NumberColumn, wanted: InputColumn, remarks: Remarks) -> TextColumn:
+    """Text as it stands, a few texts that were read as categories or numbers by their spelling."""
+    if not isinstance(column, TextColumn):
+        spelled = _as_category(column, wanted)
+        column = TextColumn([spelled.cell(row) or None for row in range(len(spelled))])
+    _note_missing(column, wanted, remarks)
+    return column
 
 
 def _known(column: CategoryColumn, wanted: InputColumn, remarks: Remarks) -> CategoryColumn:

@@ -6,6 +6,8 @@ where a number belongs) becomes that item's error; what is merely new (an unknow
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +17,7 @@ import numpy as np
 
 from orthogon.data.columns import Column
 from orthogon.data.dataset import Dataset
-from orthogon.data.readers import table_files
+from orthogon.data.readers import table_files, text_files
 from orthogon.data.readers.boxes import object_names
 from orthogon.data.readers.options import Options, row_ids
 from orthogon.errors import DataError
@@ -44,13 +46,16 @@ class Gathered:
 
 
 def gather(inputs: Any, schema: Schema, settings: DataSettings) -> Gathered:
-    """The items of a path or paths, a Dataset, a frame, dicts or arrays.
+    """The items of a path or paths, a Dataset, a frame, dicts or arrays; texts as strings.
 
     settings: the data section of the recipe, for tables without a header.
     DataError where nothing can be read at all, or the columns are not those of the schema.
     """
     if isinstance(inputs, Dataset):
         return _from_dataset(inputs, schema)
+    texts = _texts(inputs, schema)
+    if texts is not None:
+        return _from_array(np.array(texts, dtype=object)[:, None], schema)
     paths = _paths(inputs)
     if paths is not None:
         return _from_paths(paths, schema, settings)
@@ -62,6 +67,24 @@ def gather(inputs: Any, schema: Schema, settings: DataSettings) -> Gathered:
     if _is_table(inputs):
         return _from_array(np.asarray(inputs), schema)
     return _from_dataset(_read(inputs), schema)
+
+
+def _texts(inputs: Any, schema: Schema) -> list[str] | None:
+    """Strings where the network reads one text, or its words, and nothing else; not one alone that names a file."""
+    if isinstance(inputs, np.ndarray) and inputs.ndim == 1:
+        inputs = inputs.tolist()
+    texts = [inputs] if isinstance(inputs, str) else inputs
+    reads = schema.only("text") or schema.only("tokens")
+    if reads is None or not isinstance(texts, list | tuple) or not texts:
+        return None
+    if not all(isinstance(each, str) for each in texts) or (len(texts) == 1 and _names_a_file(texts[0])):
+        return None
+    return list(texts)
+
+
+def _names_a_file(text: str) -> bool:
+    """Whether there is such a file, or it reads like the name of a table, as a mistyped one does."""
+    return os.path.exists(text) or (not re.search(r"\s", text) and table_files.table_suffix(Path(text)) is not None)
 
 
 def _paths(inputs: Any) -> list[Path] | None:
@@ -188,7 +211,7 @@ def _from_paths(paths: Sequence[Path], schema: Schema, settings: DataSettings) -
         raise DataError(f"{len(paths)} paths where one table is expected", where=str(paths[0]),
                         remedy="Predict on one table at a time.")
     path = paths[0]
-    if path.is_file() and table_files.table_suffix(path):
+    if path.is_file() and table_files.table_suffix(path) and not text_files.is_plain(path):
         return _from_frame(_table(path, schema, settings), schema, str(path), path.parent)
     return _from_dataset(_read(path), schema)
 

@@ -20,8 +20,9 @@ class Predictions(Items):
     """Predictions in the order of the inputs; `predictions[0]`, `len(predictions)`, `for one in predictions`.
 
     Each is a dict: "id"; what the task decodes ("label", "probability", "probabilities"; "labels"; "value"; "shares" of
-    classes and the "mask" as an `orthogon.data.masks.Mask`, whose `codes` are the array); "notes" where something was
-    taken as unknown or missing. An item that could not be used has "id" and "error" instead.
+    classes and the "mask" as an `orthogon.data.masks.Mask`, whose `codes` are the array; "tags" and "entities");
+    "notes" where something was taken as unknown or missing. An item that could not be used has "id" and "error"
+    instead.
     """
 
     def to_dict(self) -> dict[str, Any]:
@@ -97,13 +98,15 @@ class Predictions(Items):
 def _said(item: dict[str, Any]) -> str | None:
     if "error" in item:
         return None
+    if "tags" in item:
+        return " ".join(item["tags"])
     if "labels" in item:
         return ", ".join(item["labels"]) or "none"
     if "values" in item:
         return ", ".join(f"{name} {format_number(value)}" for name, value in item["values"].items())
     if "shares" in item:
         return ", ".join(f"{name} {format_number(share, percent=True)}" for name, share in item["shares"].items())
-    said = item.get("label", item.get("value"))
+    said = item.get("label", item.get("text", item.get("value")))
     if "box" in item or "points" in item:
         return _place(item, said)
     return format_number(said) if isinstance(said, float) else None if said is None else str(said)
@@ -140,6 +143,10 @@ def _flat(item: dict[str, Any]) -> dict[str, Any]:
         elif name == "points":
             row |= {f"{point}_{axis}": number for point, place in (value or {}).items()
                     for axis, number in zip("xy", place)}
+        elif name == "tags":
+            row[name] = " ".join(value)
+        elif name == "entities":
+            row[name] = "; ".join(f"{kind} {first} to {last}" for kind, first, last in value)
         elif isinstance(value, dict):
             row |= dict(value)
         elif isinstance(value, list | tuple):

@@ -67,7 +67,8 @@ class Predictor:
 
         inputs: a path or paths of pictures, a folder of them, a table (CSV, TSV, Parquet, JSON lines), a Dataset, a
             polars or pandas frame, a dict or a list of dicts (column -> value), arrays or tensors of the shape that
-            training read (columns in the order of training).
+            training read (columns in the order of training). Of a network that takes a text and nothing else, a text
+            or a list of them.
         An item that cannot be used (an unreadable picture, text for a number) has an "error"; categories that training
         has not seen and missing values are used as such, with "notes". DataError where the columns are not those of
         training, or nothing is there to read.

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from orthogon.data.encode import CategoryEncoder, ImageEncoder, NumberEncoder
+from orthogon.data.encode import CategoryEncoder, ImageEncoder, NumberEncoder, TextEncoder
+from orthogon.data.word_encoders import WordsEncoder
 from orthogon.errors import DataError
 from orthogon.tasks.encoded import Encoded
 from orthogon.train.task import Task
@@ -19,7 +20,7 @@ ALWAYS_IGNORED = ("id", "split", "part", "", "Unnamed: 0", "__index_level_0__")
 class InputColumn:
     """One column.
 
-    kind:   "image", "number", "date" or "category".
+    kind:   "image", "text", "number", "date", "category" or "tokens".
     width:  how many numbers one value of a block holds; 1 elsewhere.
     levels: of a category, those seen in training; any other is taken as unknown.
     size:   of pictures, (H, W) in pixels, or None where they are taken in their own; channels: 1 or 3; fit: how other
@@ -92,6 +93,8 @@ def schema_of(task: Task) -> Schema:
             size = None if task.whole_pictures else encoder.size
             columns.append(InputColumn(encoder.columns[0], "image", size=size, channels=encoder.channels,
                                        fit=encoder.fit))
+        elif isinstance(encoder, TextEncoder):
+            columns.append(InputColumn(encoder.columns[0], "text"))
         elif isinstance(encoder, NumberEncoder):
             columns += [InputColumn(source.name, source.kind,
                                     len(source.parts) if source.kind == "number" and source.parts else 1)
@@ -99,6 +102,8 @@ def schema_of(task: Task) -> Schema:
         elif isinstance(encoder, CategoryEncoder):
             columns += [InputColumn(name, "category", levels=levels)
                         for name, levels in zip(encoder.columns, encoder.levels)]
+        elif isinstance(encoder, WordsEncoder):
+            columns.append(InputColumn(encoder.columns[0], "tokens"))
     return Schema(tuple(columns), _ignored(task))
 
 

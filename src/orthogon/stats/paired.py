@@ -118,10 +118,12 @@ def compare_paired(
     """
     a, b = zero_one(correct_a), zero_one(correct_b)
     _same_length(a, b)
-    if groups is not None and np.any(a != b):
+    gain = b - a
+    if groups is not None and np.ptp(gain) > 0:
         return compare_paired_values(a, b, groups=groups, confidence=confidence, seed=seed, unit="rate")
-    n = len(a) if groups is None else int(group_codes(groups, len(a)).max()) + 1
-    put_right, broken = int(np.sum(b > a)), int(np.sum(b < a))
+    if groups is not None:  # no bootstrap tells of what does not vary; each group is counted as one example
+        gain = np.repeat(gain[:1], int(group_codes(groups, len(a)).max()) + 1)
+    n, put_right, broken = len(gain), int(np.sum(gain > 0)), int(np.sum(gain < 0))
     low, high = tango(put_right, broken, n, confidence)
     p_value = mcnemar_exact(put_right, broken)
     difference = (put_right - broken) / n

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from orthogon.errors import RecipeError
-from orthogon.nn.spec import InputSpec
+from orthogon.nn.spec import SEQUENCES, InputSpec
 from orthogon.strategy.outcome import Outcome, failed, passed, skipped
 from orthogon.strategy.trial import Fixed, Trial
 from orthogon.train.fit_check import first_line, misfit_of_labels, remedy_for_labels
@@ -31,7 +31,7 @@ def labels(trial: Trial) -> Outcome:
     targets = [batch.target for batch in batches]
     if not all(isinstance(each, Tensor) for each in targets):
         return skipped("the target is not one tensor")
-    target, outputs = torch.cat(targets), trial.task.spec.outputs
+    target, outputs = torch.cat([each.flatten() for each in targets]), trial.task.spec.outputs
     if target.is_floating_point():
         bad = int(target.isinf().sum())
         if bad:
@@ -58,8 +58,9 @@ def inputs(trial: Trial) -> Outcome:
 
 
 def _misfit(k: int, given: Tensor, spec: InputSpec) -> str:
-    floating = spec.kind != "category"
-    if tuple(given.shape[1:]) != tuple(spec.shape):
+    floating = not spec.levels
+    fixed = 2 if spec.kind in SEQUENCES else 1  # sequences are cut to the longest of the batch
+    if given.ndim != 1 + len(spec.shape) or tuple(given.shape[fixed:]) != tuple(spec.shape[fixed - 1 :]):
         return f"input {k + 1} has shape {tuple(given.shape[1:])}, the model was built for {tuple(spec.shape)}"
     if given.is_floating_point() != floating:
         wanted = "floating numbers" if floating else "integer codes"

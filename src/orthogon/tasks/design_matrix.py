@@ -17,7 +17,7 @@ SIDE = 32
 
 def design_matrix(task: Encoded, rows: np.ndarray, one_hot: bool) -> np.ndarray:
     """Float32 (n, D): the encoded inputs side by side; pictures averaged down to 32 pixels and flattened. Texts are
-    left out: they are not a row of numbers of a size that fits."""
+    left out: of them `words_baseline` makes numbers."""
     index = torch.as_tensor(rows, dtype=torch.int64, device=task.inputs.device)
     blocks = []
     for encoder, stored in zip(task.inputs.encoders, task.inputs.stored):
@@ -29,7 +29,7 @@ def design_matrix(task: Encoded, rows: np.ndarray, one_hot: bool) -> np.ndarray:
             blocks.append(OneHot(encoder.input_spec().levels).to(stored.device)(stored[index]))
         else:
             blocks.append(stored[index].float())
-    return torch.cat(blocks, dim=1).cpu().numpy()
+    return torch.cat(blocks, dim=1).cpu().numpy() if blocks else np.empty((len(index), 0), dtype=np.float32)
 
 
 def _small(pictures: torch.Tensor) -> torch.Tensor:

@@ -15,8 +15,9 @@ from orthogon.data.changes import Changes
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.encode import unused_inputs
 from orthogon.data.pictures import SMALL
-from orthogon.data.text_encoder import long_texts
+from orthogon.data.text_encoder import TextEncoder, long_texts
 from orthogon.data.tokens import TokenizerName
+from orthogon.data.word_encoders import CharactersEncoder, WordsEncoder
 from orthogon.errors import DataError, RecipeError, nearest
 from orthogon.nn.spec import ModelSpec
 from orthogon.tasks.inputs import Inputs
@@ -33,6 +34,7 @@ class Encoded(Task):
     weighs_errors: whether `task.costs` has a meaning.
     normalization: of pictures, where the recipe leaves it open: "unit", or None: fitted.
     tokens, lowercase: of texts, where the recipe leaves them open; None: words, in lower case.
+    marks: whether texts, unless they run on, stand between the marks of their begin and end.
     picture_side: up to which pictures keep their own size. whole_pictures: whether new ones are asked for in theirs.
     """
 
@@ -40,6 +42,7 @@ class Encoded(Task):
     normalization: ClassVar[str | None] = None
     tokens: ClassVar[TokenizerName | None] = None
     lowercase: ClassVar[bool | None] = None
+    marks: ClassVar[bool] = False
     picture_side: ClassVar[int] = SMALL
     whole_pictures: ClassVar[bool] = False
 
@@ -51,7 +54,7 @@ class Encoded(Task):
         preferred = {"normalize": self.normalization, "tokens": self.tokens, "lowercase": self.lowercase}
         data = data.model_copy(update={name: value for name, value in preferred.items()
                                        if value is not None and getattr(data, name) is None})
-        self.inputs = Inputs(data, self.augment, self.picture_side)
+        self.inputs = Inputs(data, self.augment, self.picture_side, self.marks)
         self._example_weight: Tensor | None = None
         self._on_cpu = True
 
@@ -78,7 +81,8 @@ class Encoded(Task):
     # The contract.
 
     def check(self, data: Dataset) -> list[Finding]:
-        return [*unused_inputs(data, self.data_settings.tokens), *long_texts(data, self.data_settings.max_tokens)]
+        settings = self.inputs.settings
+        return [*unused_inputs(data, settings.tokens), *long_texts(data, settings.max_tokens)]
 
     def fit(self, data: Dataset, rows: np.ndarray) -> None:
         rows = np.asarray(rows)
@@ -103,6 +107,11 @@ class Encoded(Task):
         return tuple(sorted(found, key=lambda metric: metric.name != name))
 
     @property
+    def vocabularies(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(encoder.vocabulary.words for encoder in self.inputs.encoders
+                     if isinstance(encoder, (TextEncoder, WordsEncoder, CharactersEncoder)))
+
+    @property
     def spec(self) -> ModelSpec:
         return ModelSpec(self.inputs.specs(), self._outputs())
 
@@ -113,15 +122,23 @@ class Encoded(Task):
             return super().sampler(rows, batch_size, seed, device)
         return Bucketed(rows, lengths.cpu().numpy()[rows], batch_size, seed, device)
 
+    def order(self, rows: np.ndarray) -> np.ndarray:
+        """Texts of like length together, so that little is spent on padding."""
+        lengths = self.inputs.lengths()
+        return super().order(rows) if lengths is None else np.argsort(lengths.cpu().numpy()[rows], kind="stable")
+
     def default_model(self) -> tuple[str, dict[str, Any]]:
-        return ("convnet" if "image" in self.inputs.kinds else "mlp"), {}
+        kinds = self.inputs.kinds
+        if "text" in kinds:
+            return ("mlp" if "image" in kinds else "text_cnn"), {}
+        return ("convnet" if "image" in kinds else "mlp"), {}
 
     def default_settings(self, rows: int) -> dict[str, Any]:
         """AdamW under one cycle; epochs and batch by the amount of data, rates chosen on dev of several sets."""
-        pictures = "image" in self.inputs.kinds
+        pictures, texts = "image" in self.inputs.kinds, "text" in self.inputs.kinds
         large = rows > 20_000
-        batch = 64 if rows < 5_000 else 128 if pictures else 256
-        epochs = (15 if large else 30) if pictures else (10 if large else 40)
+        batch = 64 if rows < 5_000 or (texts and not large) else 128 if pictures or texts else 256
+        epochs = (15 if large else 30) if pictures else (5 if large else 15) if texts else (10 if large else 40)
         return {
             "optimizer": "adamw", "schedule": "one_cycle", "epochs": epochs, "batch_size": min(batch, max(1, rows)),
             "lr": 3e-3 if pictures else 2e-3, "weight_decay": 0.05 if pictures else 0.01,

@@ -7,21 +7,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from orthogon.data.columns import CategoryColumn, Column, LabelsColumn, NumberColumn, TextColumn
+from orthogon.data.columns import CategoryColumn, Column, DateColumn, LabelsColumn, NumberColumn, TextColumn
 from orthogon.data.dataset import Dataset
 from orthogon.data.target_columns import BoxColumn, ObjectColumn, PointsColumn
 from orthogon.errors import DataError
 
-_TASKS = {"category": "classify", "number": "regress", "labels": "multilabel", "mask": "segment",
-          "object": "localize", "box": "localize", "points": "localize"}
+_TASKS = {"category": "classify", "number": "regress", "labels": "multilabel", "text": "translate", "mask": "segment",
+          "object": "localize", "box": "localize", "points": "localize", "tags": "tag"}
 SEPARATORS = ("|", ";", ",")
 
 
 def infer_task(data: Dataset) -> str:
-    """"classify" for categories, "regress" for numbers, "multilabel" for labels, "segment" for masks,
-    "localize" for boxes and points.
+    """"classify" for categories, "regress" for numbers, "multilabel" for labels, "translate" for texts, "segment" for
+    masks, "localize" for boxes and points, "tag" for tags of words.
 
-    DataError for other targets.
+    Labels that mostly occur once, beside one column of text, are texts too. DataError for other targets.
 
     How few values a number column has plays no part: whether "1, 2, 3" are grades or kinds, only the user knows.
     Reading decides what is a category; `--task classify` turns whole numbers into labels.
@@ -32,7 +32,14 @@ def infer_task(data: Dataset) -> str:
             f"no task learns a target of kind {column.kind}", where=f"{data.name}: column {data.target!r}",
             remedy=f"Choose another target, or say what it is: --set 'data.types={{{data.target}: category}}'",
         )
-    return _TASKS[column.kind]
+    return "translate" if _pairs_of_texts(data, column) else _TASKS[column.kind]
+
+
+def _pairs_of_texts(data: Dataset, column: Column) -> bool:
+    """Whether labels are as good as all different, beside one column of text."""
+    if not isinstance(column, CategoryColumn) or [each.kind for each in data.inputs.values()] != ["text"]:
+        return False
+    return len(column.levels) > max(100, 0.5 * len(column))
 
 
 def as_target(data: Dataset, task: str, targets: list[str] | None = None) -> Dataset:
@@ -41,6 +48,7 @@ def as_target(data: Dataset, task: str, targets: list[str] | None = None) -> Dat
     classify: whole numbers and text become categories; a block of probabilities stays (soft labels).
     regress: categories and text whose values are numbers become numbers; several target columns become one block.
     localize: a column of boxes, or of points, becomes one of objects.
+    translate: labels and dates become texts.
     multilabel: several 0/1 columns, a category or text column such as "red|round", or one label each, become labels.
     targets: the names of the columns where there are several. Tasks that are not known here leave the data as it is.
     """
@@ -102,6 +110,18 @@ def as_category(data: Dataset, column: Column) -> Column:
             return CategoryColumn.from_values([None if np.isnan(value) else f"{value:.15g}" for value in values])
         raise _unfit(data, "classify", "it holds numbers that are not whole", "Use --task regress.")
     raise _unfit(data, "classify", f"it is of kind {column.kind}", "Choose a column with one label for each example.")
+
+
+def as_text(data: Dataset, column: Column) -> TextColumn:
+    """Texts for translate."""
+    if isinstance(column, TextColumn):
+        return column
+    if isinstance(column, CategoryColumn):
+        return TextColumn([None if missing else column.cell(row) for row, missing in enumerate(column.missing())])
+    if isinstance(column, DateColumn):
+        return TextColumn([None if missing else str(value) for value, missing in
+                           zip(np.datetime_as_string(column.values, unit="D"), column.missing())])
+    raise _unfit(data, "translate", f"it is of kind {column.kind}", "Choose a column of texts.")
 
 
 def as_numbers(data: Dataset, column: Column) -> NumberColumn:
@@ -178,4 +198,5 @@ def labelled_rows(data: Dataset) -> np.ndarray:
 
 _CONVERSIONS: dict[str, Callable[[Dataset, Column], Column]] = {
     "classify": as_category, "regress": as_numbers, "multilabel": as_labels, "localize": as_object,
+    "translate": as_text,
 }

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from orthogon.data.augment import Augmentation, Way
 from orthogon.data.changes import Changes
+from orthogon.data.columns import Column
 from orthogon.data.dataset import Dataset
 from orthogon.data.encode import Encoder, ImageEncoder, check_columns, encoder_from_state, fit_encoders
 from orthogon.data.pictures import SMALL
@@ -28,21 +29,23 @@ class Inputs:
     """The encoders of a task and their tensors.
 
     most: side up to which pictures keep their own size, where the settings leave it open.
-    augment: how training pictures are changed.
+    augment: how training pictures are changed. marks: whether texts stand between marks of their begin and end.
+    texts: the columns of text of the attached data as they were read, by name.
     """
 
-    def __init__(self, settings: DataSettings, augment: Augmentation, most: int = SMALL) -> None:
-        self.settings, self.augment, self.most = settings, augment, most
+    def __init__(self, settings: DataSettings, augment: Augmentation, most: int = SMALL, marks: bool = False) -> None:
+        self.settings, self.augment, self.most, self.marks = settings, augment, most, marks
         self.encoders: list[Encoder] = []
         self.ignored: list[str] = []
         self.device = torch.device("cpu")
         self.stored: tuple[Tensor, ...] = ()
+        self.texts: dict[str, Column] = {}
         self._augments: dict[str, Augmentation] = {}
         self._pipes: tuple[tuple[Tensor, Callable[[Tensor], Tensor] | None, Augmentation | None], ...] = ()
 
     def fit(self, data: Dataset, rows: np.ndarray) -> None:
         """Fit the encoders on the rows; columns that they do not read may be there in later data or not."""
-        self.encoders = fit_encoders(data, rows, self.settings, self.most)
+        self.encoders = fit_encoders(data, rows, self.settings, self.most, self.marks)
         if self.augment.mixes and any(not isinstance(encoder, ImageEncoder) for encoder in self.encoders):
             raise RecipeError("mixup and cutmix mix pictures, and this data has inputs that are not pictures",
                               where="train.augment", remedy="Leave mixup and cutmix out; all other ways are fit.")
@@ -56,6 +59,8 @@ class Inputs:
         check_columns(self.encoders, data, [*self.ignored, *self._set_apart()])
         self.device = torch.device(device)
         self.stored = tuple(encoder.encode(data).to(self.device) for encoder in self.encoders)
+        self.texts = {encoder.columns[0]: data.columns[encoder.columns[0]] for encoder in self.encoders
+                      if encoder.kind == "text"}
         self._pipes = tuple(
             (stored, encoder.prepare if type(encoder).prepare is not Encoder.prepare else None,
              self._augments.get(encoder.columns[0]) if self.augment else None)

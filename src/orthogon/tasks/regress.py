@@ -1,4 +1,4 @@
-"""A number, or several, from pictures or tables."""
+"""A number, or several, from pictures, texts or tables."""
 
 from __future__ import annotations
 

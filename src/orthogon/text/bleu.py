@@ -73,10 +73,8 @@ class ChrF:
         """… chrF of … × 18 sums of rows; of a row alone it is the sentence's own."""
         table = np.asarray(sums, float)
         output, reference, both = (table[..., place::3] for place in range(3))
-        there = (output > 0) & (reference > 0)
-        orders = np.maximum(there.sum(-1), 1)
-        precision = _ratio(both, np.where(there, output, 0)).sum(-1) / orders
-        recall = _ratio(both, np.where(there, reference, 0)).sum(-1) / orders
+        orders = np.maximum(((output > 0) & (reference > 0)).sum(-1), 1)
+        precision, recall = (_ratio(both, whole).sum(-1) / orders for whole in (output, reference))
         return 100 * _ratio(5 * precision * recall, 4 * precision + recall)
 
     def signature(self, references: int = 1) -> str:

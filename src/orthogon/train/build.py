@@ -86,9 +86,9 @@ def _with_head(model: nn.Module, spec: ModelSpec, settings: ModelSettings, seed:
 
 def _put_new_head(model: nn.Module, spec: ModelSpec, hidden: Sequence[int], seed: int) -> None:
     if "category" in spec.kinds:
-        raise RecipeError("a new head is for models of pictures and numbers", where="model.head",
+        raise RecipeError("a new head is for models of pictures, texts and numbers", where="model.head",
                           remedy="Leave model.head out.")
-    zeros = [torch.zeros(2, *item.shape) for item in spec.inputs]
+    zeros = [torch.zeros(2, *item.shape, dtype=torch.int64 if item.levels else None) for item in spec.inputs]
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(key(seed, "head"))
         try:
@@ -123,7 +123,7 @@ def starting_model(task: Task, recipe: Recipe, rows: np.ndarray, module: nn.Modu
 
 
 def _fill(model: nn.Module, task: Task, recipe: Recipe, rows: np.ndarray) -> None:
-    load_weights(model, chosen_weights(recipe.model), task.classes)
+    load_weights(model, chosen_weights(recipe.model), task.classes, task.vocabularies)
     trunk_learns = recipe.train.transfer not in ("features", "head")
     if trunk_learns and (norms := unmeasured_norms(model)):
         some = rows[np.linspace(0, len(rows) - 1, min(len(rows), TO_MEASURE)).astype(int)]

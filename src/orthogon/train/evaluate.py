@@ -24,22 +24,27 @@ EMBEDDED = 256
 
 
 def predict(
-    task: Task, model: nn.Module, rows: np.ndarray, compute: Compute, batch_size: int | None = None
+    task: Task, model: nn.Module, rows: np.ndarray, compute: Compute, batch_size: int | None = None,
+    glance: bool = False,
 ) -> dict[str, np.ndarray]:
     """The task's per-example results for those rows of the attached data, in evaluation mode.
 
-    batch_size: left out, by the size of an example: `examples_at_once`. The mode of every module is as before
-    afterwards, and nothing random is drawn.
+    glance: by `Task.glance`, as training looks at dev. batch_size: left out, by the size of an example:
+    `examples_at_once`. The mode of every module is as before afterwards, and nothing random is drawn.
     """
+    rows = np.asarray(rows)
+    order = task.order(rows)
     collected: dict[str, list[Tensor]] = {}
+    results_of = task.glance if glance else task.results
     size = min(batch_size or examples_at_once(task.spec), task.most_at_once)
     with compute.in_force(), evaluating(model), compute.precision():
-        for chunk in torch.as_tensor(rows, dtype=torch.int64).to(compute.device).split(size):
+        for chunk in torch.as_tensor(rows[order], dtype=torch.int64).to(compute.device).split(size):
             batch = task.batch(chunk)
             batch = batch._replace(inputs=compute.lay_out(batch.inputs))
-            for name, value in task.results(model, batch).items():
+            for name, value in results_of(model, batch).items():
                 collected.setdefault(name, []).append(value.cpu())
-    return task.together({name: _array(torch.cat(parts)) for name, parts in collected.items()}, np.asarray(rows))
+    back = np.argsort(order)
+    return task.together({name: _array(torch.cat(parts))[back] for name, parts in collected.items()}, rows)
 
 
 def examples_at_once(spec: ModelSpec) -> int:

@@ -74,7 +74,7 @@ class Fitted:
 def with_defaults(recipe: Recipe, task: Task, rows: int) -> Recipe:
     """The recipe with the model and the training settings that the task prefers where the user left them open; where it
     starts with weights, those that suit what is to learn of it."""
-    recipe, _ = resolve_transfer(recipe, rows, len(task.classes))
+    recipe, _ = resolve_transfer(recipe, rows, len(task.classes), task.transfer)
     filled: dict[str, Any] = {}
     if recipe.model.name is None:
         name, options = task.default_model()
@@ -106,7 +106,7 @@ def plan(recipe: Recipe, task: Task, rows: np.ndarray, dev_rows: np.ndarray | No
 
     task: fitted, with its data attached on the CPU or on the device. Timing is done on copies: nothing is changed.
     """
-    _, chosen_by = resolve_transfer(recipe, len(rows), len(task.classes))
+    _, chosen_by = resolve_transfer(recipe, len(rows), len(task.classes), task.transfer)
     recipe = with_defaults(recipe, task, len(rows))
     settings = recipe.train
     model = model or build_model(task.spec, recipe.model, settings.seed)
@@ -216,7 +216,7 @@ def _train(
     goal = Goal.of(task)
 
     def look() -> dict[str, float]:
-        results = predict(task, step.evaluation_model(), dev_rows, compute)  # type: ignore[arg-type]
+        results = predict(task, step.evaluation_model(), dev_rows, compute, glance=True)  # type: ignore[arg-type]
         seen = as_rows(task, data, dev_rows, "dev", results)  # type: ignore[arg-type]
         return {**goal.values(seen), "loss": _mean(seen["loss"])}
 
@@ -225,7 +225,7 @@ def _train(
     trainer = Trainer(
         step, sampler, settings, device=compute.device, evaluate=look if looked_at else None,
         score=goal.score, run=run, ranks=ranks, observers=watching,
-        ids=lambda batch: data.ids[batch.cpu().numpy()].tolist(),
+        ids=lambda batch: data.ids[sampler.rows_of(batch).cpu().numpy()].tolist(),
     )
     try:
         with compute.in_force(), freed_memory_kept():

@@ -12,22 +12,26 @@ from torch import Tensor, nn
 from orthogon import registry
 from orthogon.errors import RecipeError
 from orthogon.nn.freeze import head_of
-from orthogon.nn.spec import InputSpec, ModelSpec
+from orthogon.nn.spec import FIRST_TOKEN, InputSpec, ModelSpec
 from orthogon.train.weight_files import tensors_of
 from orthogon.train.weights import Weights
 
 _COUNTER = "num_batches_tracked"
-_SIDE = ("aux", "AuxLogits", "pair_head")
-"""Beginnings of the names of what serves in training or in comparing alone: files have it or not."""
+_SIDE = ("aux", "AuxLogits", "pair_head", "crf")
+"""Beginnings of the names of what serves in training, in comparing or behind the outputs alone: files have it or not,
+and it begins anew where it has another shape."""
 
 
-def load_weights(model: nn.Module, weights: Weights, classes: Sequence[str]) -> None:
-    """Fill the model in place. classes: of its outputs; () where they have no names.
+def load_weights(model: nn.Module, weights: Weights, classes: Sequence[str],
+                 vocabularies: Sequence[Sequence[str]] = ()) -> None:
+    """Fill the model in place. classes: of its outputs; () where they have no names. vocabularies: the tokens of its
+    inputs.
 
     Layers with an output for each class take the rows of the classes that both know (`known_classes`) where the classes
     differ, and keep their first weights for the others. A head with tensors of other names is of another kind (a
-    decoder, a projector): it is let go, and the model's own begins anew. Side branches may be missing on either side.
-    RecipeError that names the first tensors that differ, and whose they may be.
+    decoder, a projector): it is let go, and the model's own begins anew. A table with a row for each token takes the
+    rows of the tokens that both know, and keeps its first weights for the others. Side branches may be missing on
+    either side. RecipeError that names the first tensors that differ, and whose they may be.
     """
     given, own = tensors_of(weights), model.state_dict()
     given = {name: value for name, value in given.items() if name in own or not _aside(name)}
@@ -38,7 +42,10 @@ def load_weights(model: nn.Module, weights: Weights, classes: Sequence[str]) -> 
     for name in own.keys() & given.keys():
         last, value = name.rpartition(".")[0] == output, given[name]
         anew = _speaks_of_classes(last, value, own[name], len(weights.classes), same)
-        filled[name] = _by_class(own[name], value, matched) if anew else value
+        tokens = _tokens_of(own[name], value, vocabularies, weights.vocabularies)
+        filled[name] = (_by_class(own[name], value, tokens) if tokens is not None
+                        else _by_class(own[name], value, matched) if anew
+                        else own[name] if _aside(name) and value.shape != own[name].shape else value)
     missing = [name for name in own if name not in given and not _aside(name)]
     strange = sorted(name for name in given if name not in own)
     differing = [name for name in own if filled[name].shape != own[name].shape]
@@ -107,6 +114,20 @@ def _speaks_of_classes(last: bool, value: Tensor, own: Tensor, others: int, same
     if value.shape == own.shape:
         return last and others > 0 and not same
     return last or value.shape[0] == others
+
+
+def _tokens_of(own: Tensor, value: Tensor, vocabularies: Sequence[Sequence[str]],
+               others: Sequence[Sequence[str]]) -> dict[int, int] | None:
+    """Row of the model's table -> row of the other, of the marks and of the tokens that both know; None where the
+    tensors are no tables of one of the vocabularies, which stand in the same order on both sides."""
+    if own.ndim != 2 or own.shape[1:] != value.shape[1:]:
+        return None
+    for mine, theirs in zip(vocabularies, others):
+        if (len(own), len(value)) == (FIRST_TOKEN + len(mine), FIRST_TOKEN + len(theirs)):
+            place = {token: row for row, token in enumerate(theirs, start=FIRST_TOKEN)}
+            known = {row: place[token] for row, token in enumerate(mine, start=FIRST_TOKEN) if token in place}
+            return {**{mark: mark for mark in range(FIRST_TOKEN)}, **known}
+    return None
 
 
 def _output_name(model: nn.Module) -> str:

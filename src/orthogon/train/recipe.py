@@ -109,6 +109,13 @@ class DataSettings(Section):
                                   low=1, high=100_000, scale="log", problem=("train fit", "speed"))
     lowercase: bool | None = knob(None, "whether texts are read in lower case; left out: as suits the task",
                                   problem=("train fit", "dev fit"))
+    stop_words: bool = knob(False, "leave English words such as the, this and and out of texts", problem="dev fit")
+    lemmas: str | None = knob(None, "language whose dictionary forms stand for the words of texts, such as en: mice "
+                              "becomes mouse; needs simplemma", problem="dev fit")
+    joint: bool = knob(False, "of translate: whether both languages share one vocabulary, as suits texts that share "
+                       "names and letters", problem=("train fit", "dev fit"))
+    running: bool = knob(False, "whether plain text is one running text, such as a book; otherwise each line is an "
+                         "example", problem="description")
     corrections: str | None = knob(None, "CSV of id, given, corrected: labels changed as the data is read, in all "
                                    "parts", problem="description")
     skip_bad: bool = knob(False, "leave unreadable files out (they are listed) instead of refusing",
@@ -126,8 +133,9 @@ class SplitSettings(Section):
                                     problem="description")
     train_dev: float | int | None = knob(None, "share or number held out from the training distribution", low=0,
                                          problem="description")
-    by: Literal["random", "time"] = knob("random", "random (shuffled, stratified) or time (oldest train)",
-                                         problem="description")
+    by: Literal["random", "time", "order"] = knob(
+        "random", "random (shuffled, stratified), time (oldest train) or order (as read: train first, test last)",
+        problem="description")
     time_column: str | None = knob(None, "date column that orders a split by time", problem="description")
     stratify: bool = knob(True, "keep the share of each class alike in all parts", problem="description")
     target_source: str | None = knob(None, "source that dev and test are taken from: the distribution that matters",
@@ -153,10 +161,12 @@ class TaskSettings(Section):
     label_smoothing: float = knob(0.0, "share of the label spread over all classes", low=0, high=0.9,
                                   problem="dev fit")
     loss: Literal["cross_entropy", "squared_hinge", "squared", "absolute", "huber", "robust", "log_likelihood",
-                  "giou", "bernoulli", "prototypes", "triplet", "contrastive", "siamese", "chi_square"] | None = knob(
+                  "giou", "crf", "bernoulli", "prototypes", "triplet", "contrastive", "siamese",
+                  "chi_square"] | None = knob(
         None, "of classify: cross_entropy (left out) or squared_hinge; of regress: squared (left out), absolute, huber "
-        "or robust; of localize: giou (left out), log_likelihood, squared or huber; of reconstruct: bernoulli (left "
-        "out) or squared; of verify: triplet (left out), prototypes, contrastive, siamese or chi_square",
+        "or robust; of localize: giou (left out), log_likelihood, squared or huber; of tag: crf (left out where tags "
+        "mark entities) or cross_entropy; of reconstruct: bernoulli (left out) or squared; of verify: triplet (left "
+        "out), prototypes, contrastive, siamese or chi_square",
         problem="real world"
     )
     loss_weights: dict[str, float] = knob({}, "what each part of the loss counts, e.g. {class: 0.1, box: 0.9}; of "
@@ -234,6 +244,17 @@ class TaskSettings(Section):
     block: int | None = knob(None, "of forecast: steps in a block; parts begin with blocks, and intervals draw them as "
                              "wholes; left out: seven horizons, fewer where the series is short", low=1,
                              high=1_000_000, problem="description")
+
+    beam: int = knob(5, "of tasks that write: beginnings that are followed at each step of the search; 1 = greedy; "
+                     "greedy it is while training is looked at", low=1, high=10_000, scale="log",
+                     problem="real world")
+    length_exponent: float = knob(0.7, "of tasks that write: α in the sum of logarithms over length^α, by which texts "
+                                  "are compared; 0 favors short ones", low=-10, high=10, problem="real world")
+    truncation: int | None = knob(None, "of language: tokens of running text after which back-propagation through time "
+                                  "is truncated; left out: 128 characters, 35 words", low=1, high=10_000, scale="log",
+                                  problem=("train fit", "speed"))
+    context: int = knob(256, "of language: tokens before a block of running text that are read first when the block is "
+                        "evaluated", low=0, high=10_000, scale="log", problem="description")
 
     options: dict[str, Any] = knob({}, "what a task is told that is not a knob: the verbs that need no data set write "
                                    "it", problem="description")

@@ -20,7 +20,7 @@ class Rows:
     ids:     str (n,).
     values:  arrays whose first axis is n. Always there: "target", "prediction", "loss". Where the task has them:
              "score" (in [0, 1], 1 = right), "probabilities" (n, K), "weight".
-             Classes are codes (int) into `classes`; numbers are floats in the unit of the target.
+             Classes are codes (int) into `classes`; numbers are floats in the unit of the target; texts are str.
     classes: the names behind the codes; empty for numbers.
     group:   str (n,) or None: intervals then resample groups.
     """
@@ -45,7 +45,12 @@ class Rows:
     def answers(self) -> bool:
         """Whether predictions answer what targets ask. Tasks that learn without labels carry them (int codes without
         names) to be looked at alone."""
-        return bool(self.classes) or np.asarray(self["target"]).dtype.kind == "f"
+        return bool(self.classes) or self.texts or np.asarray(self["target"]).dtype.kind == "f"
+
+    @property
+    def texts(self) -> bool:
+        """Whether targets and predictions are texts."""
+        return np.asarray(self["target"]).dtype.kind in "UO"
 
     def take(self, index: np.ndarray) -> Rows:
         """The examples at those places (int64, or a mask), in that order."""

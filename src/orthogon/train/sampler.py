@@ -31,6 +31,10 @@ class Sampler(ABC):
     def batch(self, epoch: int, k: int) -> Tensor:
         """Int64: the rows of global batch k. What is in it is the task's affair; the Trainer does not look."""
 
+    def rows_of(self, batch: Tensor) -> Tensor:
+        """Int64 (n,): the rows of the data that a batch is of, where it holds something else."""
+        return batch
+
     def lengths(self, steps: int) -> tuple[int, ...]:
         """How many batches each epoch has, for as many epochs as it takes to make so many steps."""
         found: list[int] = []
@@ -128,6 +132,38 @@ class Bucketed(Shuffled):
         whole = self.batches(epoch) - 1
         batches = torch.randperm(whole, generator=generator(self.seed, "buckets", epoch))
         return torch.cat([shuffled[: whole * size].view(whole, size)[batches].flatten(), shuffled[whole * size :]])
+
+
+class Streams(Sampler):
+    """Running text as parallel streams, each read on from batch to batch, for truncated back-propagation (row 24.05).
+
+    rows: whose tokens, one row after the other, are the text. lengths: int (n,), tokens of each row. width: places of
+    a row in storage. streams: S of them, which begin S equal parts of the text apart. steps: T.
+    A batch is int64 S×(T+1): places row·width + offset of T tokens and of the one after them. Streams go on over the
+    epochs, and behind the end of the text at its beginning: an epoch has as many batches as it takes to read about as
+    many tokens as there are. Where the text is short there are fewer streams, then fewer steps.
+    """
+
+    def __init__(self, rows: np.ndarray, lengths: np.ndarray, width: int, streams: int, steps: int,
+                 device: torch.device | str = "cpu") -> None:
+        self.rows, self.width, self.device = torch.as_tensor(rows, dtype=torch.int64), width, device
+        ends = torch.as_tensor(lengths, dtype=torch.int64).cumsum(0)
+        self._starts, self._ends, self.tokens = ends - torch.as_tensor(lengths), ends, int(ends[-1])
+        self.steps = max(1, min(steps, self.tokens - 1))
+        self.streams = max(1, min(streams, self.tokens // self.steps))
+
+    def batches(self, epoch: int) -> int:
+        return max(1, self.tokens // (self.streams * self.steps))
+
+    def batch(self, epoch: int, k: int) -> Tensor:
+        read = (epoch * self.batches(epoch) + k) * self.steps
+        first = torch.arange(self.streams) * (self.tokens // self.streams) + read
+        place = (first.unsqueeze(1) + torch.arange(self.steps + 1)) % self.tokens
+        row = torch.searchsorted(self._ends, place, right=True)
+        return (self.rows[row] * self.width + place - self._starts[row]).to(self.device)
+
+    def rows_of(self, batch: Tensor) -> Tensor:
+        return batch[:, 0] // self.width
 
 
 class Nothing(Sampler):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orthogon.data.dataset import Dataset, Finding
     from orthogon.data.windows import Windows
     from orthogon.optim.schedules import Timeline
+    from orthogon.strategy.blame import Searched
     from orthogon.train.compute import Compute
     from orthogon.train.randomness import Draw
     from orthogon.train.ranks import Ranks
@@ -133,7 +134,10 @@ class Task(ABC):
     has_loss: whether training descends on `loss`; where it does not, `step` says what it does.
     needs_target: whether the data must have a target column.
     falls_to_zero: whether the loss of examples that were learnt by heart is near zero.
+    feeds_target: whether the network is given the beginning of a target, to learn what follows (teacher forcing).
     new_classes: whether dev and test hold other classes than train, as new persons are: whole classes are split.
+    transfer: what of a model that starts with weights learns where the recipe leaves it open; None: by the amount of
+    data.
     """
 
     name: ClassVar[str]
@@ -141,7 +145,9 @@ class Task(ABC):
     has_loss: ClassVar[bool] = True
     needs_target: ClassVar[bool] = True
     falls_to_zero: ClassVar[bool] = True
+    feeds_target: ClassVar[bool] = False
     new_classes: ClassVar[bool] = False
+    transfer: ClassVar[str | None] = None
     legend: ClassVar[str] = ""
     mixes: ClassVar[bool] = False
 
@@ -153,6 +159,11 @@ class Task(ABC):
                               where="train.augment", remedy=f"Leave {' and '.join(ways)} out; all other ways are fit.")
 
     # --- before the loop -------------------------------------------------------------------------------------
+
+    @classmethod
+    def grouped(cls, data: Dataset) -> Dataset:
+        """The data with groups that must stay in one part, where the task knows of some that the data does not name."""
+        return data
 
     @abstractmethod
     def check(self, data: Dataset) -> list[Finding]:
@@ -215,6 +226,10 @@ class Task(ABC):
 
         return GradientStep(self, model, settings, compute, timeline, ranks)
 
+    def order(self, rows: np.ndarray) -> np.ndarray:
+        """Int64: the places of the rows in the order in which their results are computed; by default as they come."""
+        return np.arange(len(rows))
+
     @property
     def most_at_once(self) -> int:
         """Examples of which results are computed at once, as memory allows."""
@@ -247,6 +262,10 @@ class Task(ABC):
     def results(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Per-example results: "prediction", "loss", and "score", "probabilities", "weight" where there are."""
 
+    def glance(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """The results while training is looked at, where these may be had for less; the same by default."""
+        return self.results(model, batch)
+
     def together(self, results: dict[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
         """The results of all examples of an evaluation, with those added that need all of them (the nearest other one).
 
@@ -276,6 +295,11 @@ class Task(ABC):
         """The names behind class codes; empty where the target is a number."""
         return ()
 
+    @property
+    def vocabularies(self) -> tuple[tuple[str, ...], ...]:
+        """The tokens of each input that is made of tokens, by which tables of weights are carried over."""
+        return ()
+
     def marked(self, batch: Batch, pictures: list[np.ndarray]) -> list[np.ndarray]:
         """The pictures of a batch, H×W×C uint8, with its targets drawn in where these lie on them."""
         return pictures
@@ -296,6 +320,11 @@ class Task(ABC):
         """Original pictures (H×W×C uint8) of those rows of the attached data, with target and prediction drawn in where
         they lie on the picture; by default as they are."""
         return list(pictures)
+
+    def searched(self, model: nn.Module, rows: np.ndarray, wide: int) -> Searched | None:
+        """What its search found for rows of the attached data, the reference, and what a beam of `wide` finds instead;
+        None where the task searches for nothing. In evaluation mode."""
+        return None
 
     def sheets(self, model: nn.Module, rows: np.ndarray) -> list[Sheet]:
         """Pictures of what was learnt, made after training: samples, codes, filters. In evaluation mode.

@@ -59,11 +59,14 @@ def are_symbols(classes: Sequence[str]) -> bool:
     return bool(classes) and all(re.fullmatch(r"\d+|\w", name) for name in classes)
 
 
-def resolve_transfer(recipe: Recipe, rows: int, classes: int) -> tuple[Recipe, tuple[str, ...]]:
+def resolve_transfer(
+    recipe: Recipe, rows: int, classes: int, preferred: str | None = None
+) -> tuple[Recipe, tuple[str, ...]]:
     """The recipe with `train.transfer` chosen where a model starts with weights and it was left open; and the reason.
 
-    rows: examples to train on. classes: 0 where the target has none. RecipeError for transfer without weights, for both
-    transfer and freeze, and for changes of pictures that stored features cannot follow.
+    rows: examples to train on. classes: 0 where the target has none. preferred: `Task.transfer`. RecipeError for
+    transfer without weights, for both transfer and freeze, and for changes of pictures that stored features cannot
+    follow.
     """
     settings = recipe.train
     if settings.freeze is not None:
@@ -81,6 +84,8 @@ def resolve_transfer(recipe: Recipe, rows: int, classes: int) -> tuple[Recipe, t
     if settings.transfer != "auto" or recipe.model.weights is None:
         return recipe, ()
     chosen, why = _chosen(rows / (classes or ALIKE), bool(beyond))
+    if preferred is not None:
+        chosen, why = preferred, "as suits the task"
     return recipe.with_values({"train.transfer": chosen}, where="defaults"), (why,)
 
 

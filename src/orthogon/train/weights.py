@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orthogon import registry
 from orthogon.data.digests import remembered_sha256
 from orthogon.data.download import fetch
 from orthogon.data.picture_cache import cache_root
@@ -33,7 +34,7 @@ class Weights:
     name:      as a recipe names them. path: of the file; None where a published one is not here yet.
     sha256:    of the file, whole or (of published ones) its first digits. reader: as `Published.reader`.
     model, options: the network that they fit; None where nothing says it. classes: of its outputs, in order.
-    origin:    of a file of ours, what it was made of.
+    origin:    of a file of ours, what it was made of. vocabularies: of a run, the tokens of each input that has some.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Weights:
     licence: str = ""
     published: Published | None = None
     origin: str = ""
+    vocabularies: tuple[tuple[str, ...], ...] = ()
 
     @property
     def title(self) -> str:
@@ -172,6 +174,7 @@ def of_run(run: Run) -> Weights:
         None if pictures is None else Preprocessing(pictures["size"][0], tuple(pictures["mean"]),
                                                     tuple(pictures["std"]), pictures["fit"]),
         licence=bundle["data"].get("licence", ""),
+        vocabularies=tuple(tuple(each["vocabulary"]["tokens"]) for each in encoders if "vocabulary" in each),
     )
 
 
@@ -226,14 +229,22 @@ def left_open(recipe: Recipe) -> dict[str, Any]:
     filled: dict[str, Any] = {"model.weights": weights.name, "model.weights_hash": weights.sha256}
     if settings.name is None:
         filled["model.name"] = weights.model
+    free = _regularizing(weights.model)
     contradicting = {key: value for key, value in weights.options.items()
-                     if key in settings.options and settings.options[key] != value}
+                     if key in settings.options and settings.options[key] != value and key not in free}
     if contradicting:
         raise RecipeError(f"these weights need {contradicting}", where="model.options",
                           remedy="Leave those options out: they come with the weights.")
     if weights.options:
         filled["model.options"] = {**weights.options, **settings.options}
     return filled | (_of_pictures(weights.preprocessing, recipe) if weights.preprocessing else {})
+
+
+def _regularizing(model: str | None) -> set[str]:
+    """Options of the model that change how it learns and not what it is: dropout, whatever the weights were trained
+    with."""
+    known = registry.models.entry(model).options if model is not None and model in registry.models else ()
+    return {option.name for option in known if option.problem == "dev fit"}
 
 
 def _of_pictures(pictures: Preprocessing, recipe: Recipe) -> dict[str, Any]:

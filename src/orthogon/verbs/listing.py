@@ -57,6 +57,26 @@ METRICS = {
         ("accuracy", "high", "share with the right class, or rightly without an object; where there are classes"),
         ("error", "low", "share with a wrong one"),
     ),
+    "language": (
+        ("nats", "low", "-log probability of a token, the mean over all tokens"),
+        ("perplexity", "low", "e to the nats of a token"),
+        ("bits_per_character", "low", "-log2 probability of all tokens over all characters"),
+        ("unknown", "low", "share of the tokens that the vocabulary lacks"),
+    ),
+    "tag": (
+        ("entity_f1", "high", "where tags mark entities: harmonic mean of precision and recall of whole entities"),
+        ("entity_precision", "high", "share of the entities found that are right"),
+        ("entity_recall", "high", "share of the entities there that are found; f1_of_TYPE for each type"),
+        ("token_accuracy", "high", "share of the words with the right tag"),
+        ("cross_entropy", "low", "-log probability of the true tags, the mean over words"),
+    ),
+    "translate": (
+        ("bleu", "high", "n-grams shared with the reference, as sacrebleu counts them"),
+        ("exact_match", "high", "share of texts that are exactly right; first where letters are written"),
+        ("chrf", "high", "n-grams of characters shared with it: chrF2"),
+        ("perplexity", "low", "e to the -log probability of a true token, the mean over all tokens"),
+        ("unfinished", "low", "share of texts that came to no end"),
+    ),
     "reconstruct": (
         ("nats", "low", "cross-entropy of a picture's pixels, of a vae with its kl: the bound on -log likelihood"),
         ("reconstruction", "low", "of a vae, the part that rebuilding from one draw of the code costs"),

@@ -20,6 +20,7 @@ from orthogon.strategy.facets import facets
 from orthogon.strategy.mistakes import CANNOT_TELL, WRONG_LABEL, Tags, tag_mistakes
 from orthogon.train.rows import Rows
 from orthogon.train.run import Run
+from orthogon.verbs.blame import blamed
 from orthogon.verbs.items import data_of, drawing, items_of, rows_of
 from orthogon.verbs.task_of import task_of
 
@@ -32,7 +33,7 @@ class Mistakes:
 
     page: the file; None where there is no mistake to look at. shown: how many mistakes it holds, of those `in_eyeball`.
     examples, share: the Eyeball; blackbox: examples that stay unseen. slices: as kept in `evidence/slices.json`.
-    retire: a sentence, where the Eyeball is worn.
+    retire: a sentence, where the Eyeball is worn. blame: a sentence, where the task searches for its outputs.
     """
 
     run: str
@@ -44,6 +45,7 @@ class Mistakes:
     blackbox: int
     slices: slicing.Slices
     retire: str
+    blame: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "page": None if self.page is None else str(self.page), "slices": self.slices.to_dict()}
@@ -57,6 +59,8 @@ class Mistakes:
         lines.append(labelled("mistakes", f"{self.shown:,} of the {self.in_eyeball:,} in it" if self.page
                               else "none in it: nothing to look at"))
         lines.append(labelled("slices", str(self.slices)) if not self.slices.slices else f"\n{self.slices}\n")
+        if self.blame:
+            lines.append(labelled("blame", self.blame))
         if self.retire:
             lines.append(labelled("warning", self.retire))
         if self.page:
@@ -114,7 +118,7 @@ def _page(run: Run, rows: Rows, seen: Eyeball, n: int, source: Any, open: bool) 
     from orthogon.report.report import write
 
     data = data_of(run, source)
-    slices = _slices(run, rows, seen, data)
+    slices, blame = _slices(run, rows, seen, data), blamed(run, rows, seen, data)
     write(run)
     wrong = np.flatnonzero(mistakes_of(rows) & seen.inside)
     chosen = wrong[np.argsort(positions(rows.ids[wrong]))][:n]  # at random, so that the first few are a fair sample
@@ -127,7 +131,7 @@ def _page(run: Run, rows: Rows, seen: Eyeball, n: int, source: Any, open: bool) 
 
             webbrowser.open(path.resolve().as_uri())
     return Mistakes(run.name, path, len(chosen), len(wrong), int(seen.inside.sum()), seen.share,
-                    int(seen.outside.sum()), slices, retire(rows, seen, run))
+                    int(seen.outside.sum()), slices, retire(rows, seen, run), blame["sentence"] if blame else "")
 
 
 def _slices(run: Run, rows: Rows, seen: Eyeball, data: Dataset) -> slicing.Slices:

@@ -19,7 +19,7 @@ def predict(
     """Predictions for new inputs, one per item, in their order.
 
     run:    a run (a path, a name under `root`, "last", "last~1"), or the folder of a bundle.
-    inputs: pictures, folders of them, a table, a data frame, arrays, or a list of dicts: see `Predictor.predict`.
+    inputs: pictures, folders of them, a table, texts, a data frame, arrays, a list of dicts: see `Predictor.predict`.
     precision: "fp32" or "bf16", as in `load`.
 
     What cannot be read or lacks a column gives an error for that item alone. Raises RunError, DataError.

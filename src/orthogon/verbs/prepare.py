@@ -13,6 +13,7 @@ from orthogon.data.columns import CategoryColumn
 from orthogon.data.corrections import corrected, read_corrections
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.passport import Passport
+from orthogon.data.running_text import RunningText
 from orthogon.data.split import split
 from orthogon.data.windows import Windows
 from orthogon.errors import RecipeError
@@ -62,6 +63,8 @@ def prepare(recipe: Recipe, source: Any = None, passport: Path | None = None) ->
         return Prepared(_mended(data, recipe), chosen, _with_what_suits(recipe, data, chosen))
     if recipe.split.target_source is None and data.target_source is not None:
         recipe = recipe.with_values({"split.target_source": data.target_source}, where="defaults")
+    if any(isinstance(column, RunningText) for column in data.columns.values()):
+        recipe = _in_order(recipe)
     settings = recipe.split
     chosen = split(
         data, seed=settings.seed, train=settings.train, dev=settings.dev, test=settings.test,
@@ -71,6 +74,14 @@ def prepare(recipe: Recipe, source: Any = None, passport: Path | None = None) ->
         move_dev=settings.move_dev, move_reserve=settings.move_reserve, windows=windows,
     )
     return Prepared(_mended(data, recipe), chosen, _with_what_suits(recipe, data, chosen))
+
+
+def _in_order(recipe: Recipe) -> Recipe:
+    """With a split in the order of the text: what stands between two blocks of train tells much of both."""
+    if "by" in recipe.split.model_fields_set and recipe.split.by != "order":
+        raise RecipeError("the parts of running text follow one another", where="split.by",
+                          remedy="Leave it out, or set it to order.")
+    return recipe.with_values({"split.by": "order"}, where="defaults")
 
 
 def _with_what_suits(recipe: Recipe, data: Dataset, passport: Passport) -> Recipe:
@@ -106,7 +117,7 @@ def _as_task_needs(data: Dataset, recipe: Recipe) -> Dataset:
     if not task.needs_target:
         return data
     known = labelled_rows(data)
-    data = data.take(known) if len(known) < len(data) else data
+    data = task.grouped(data.take(known) if len(known) < len(data) else data)
     if not task.new_classes or data.group is not None:
         return data
     column = data.target_column()

@@ -23,7 +23,7 @@ def read_as(settings: DataSettings, source: Any = None) -> Dataset:
     return read(
         source, target=settings.target if isinstance(settings.target, str) else None, types=settings.types or None,
         columns=settings.columns, header=settings.header, group=settings.group, source_column=settings.source_column,
-        weight=settings.weight, channels=settings.channels, skip_bad=settings.skip_bad,
+        weight=settings.weight, channels=settings.channels, skip_bad=settings.skip_bad, running=settings.running,
         corrections=settings.corrections,
     )
 

@@ -56,7 +56,8 @@ def read_text(path: Path) -> tuple[str, list[Finding]]:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         note = Finding(
-            "encoding", "warning", "the file is not UTF-8; it was read as Windows-1252", where=str(path), row=line,
+            "encoding", "warning", f"the file is not UTF-8 (line {line:,}, byte {error.start:,} of the file is "
+            f"{data[error.start]:#04x}); it was read as Windows-1252", where=str(path), row=line,
             value=repr(data[error.start : error.start + 8]), remedy="Save it as UTF-8 if letters look wrong.",
         )
         return data.decode("cp1252", errors="replace"), [note]

@@ -30,6 +30,7 @@ class Options:
     channels: int | None = None
     skip_bad: bool = False
     name: str | None = None
+    running: bool = False
 
     def as_text(self) -> set[str]:
         """Columns that name groups or sources: kept letter for letter, so that "012" and "12" stay two."""

@@ -100,7 +100,7 @@ def _read_lines(path: Path) -> pl.DataFrame:
     from orthogon.data.readers.delimited import read_text
 
     text, _ = read_text(path)
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     rows = []
     for number, line in lines:
         try:
@@ -136,7 +136,8 @@ def from_parts(
         missing = sorted(set(first.columns) ^ set(frame.columns))
         if missing:
             raise DataError(f"{first_name} and {name} do not have the same columns: only one has {listing(missing)}",
-                            where=where, remedy="Give both the same names; unlabelled data is for `predict`.")
+                            where=where, remedy="Give both the same names; where the first lines are data, say "
+                            "--no-header (header=False). Unlabelled data is for `predict`.")
     try:
         whole = pl.concat([frame.select(first.columns) for frame in frames.values()], how="vertical_relaxed")
     except pl.exceptions.PolarsError as error:

@@ -1,0 +1,55 @@
+"""Plain text files as running text."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from orthogon.data.dataset import Dataset
+from orthogon.data.readers.options import ids_by_part
+from orthogon.data.running_text import RunningText
+from orthogon.errors import DataError
+
+_MOST_BYTES = 1 << 34
+
+
+def read_running_text(parts: Mapping[str, Path]) -> Dataset:
+    """One column "text" of the files' blocks in their order; part -> file, "" where the parts are still to be chosen.
+
+    UTF-8 (.gz too), with any sort of line ends. DataError for an empty file, and for what is no UTF-8, with line and
+    byte.
+    """
+    columns = {part: RunningText.of([_text(path)]) for part, path in parts.items()}
+    sizes = [len(column) for column in columns.values()]
+    part = None if list(parts) == [""] else np.repeat(np.array(list(parts)), sizes)
+    column = RunningText(
+        [block for each in columns.values() for block in each.values],
+        np.concatenate([each.follows for each in columns.values()]),
+    )
+    return Dataset("", {"text": column}, None, ids_by_part(part, len(column)), part=part)
+
+
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    if data[:2] == b"\x1f\x8b":
+        try:
+            with gzip.open(path) as file:
+                data = file.read(_MOST_BYTES)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise DataError(f"the gzip file is damaged ({error})", where=str(path), remedy="Get it again.") from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"no UTF-8: byte {error.start:,} of the file is {data[error.start]:#04x}", where=f"{path}:{line}",
+            remedy="Save it as UTF-8: iconv -f WINDOWS-1252 -t UTF-8, if that is what it is.",
+        ) from None
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.strip():
+        raise DataError("the file holds no text", where=str(path), remedy="Give a file with something to learn from.")
+    return text

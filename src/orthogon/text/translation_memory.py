@@ -1,0 +1,47 @@
+"""The cheap translator: the known pair whose source is most alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from orthogon.train.task import Baseline, Task
+
+if TYPE_CHECKING:
+    from orthogon.text.translate import Translate
+
+AT_ONCE = 512
+"""Sources that are compared with the whole memory at a time."""
+
+
+class TranslationMemory(Baseline):
+    """The target of the train pair whose source is nearest by the cosine of TF-IDF vectors (row 26.05), of words, or of
+    runs of one to three letters where the target is written letter by letter; the source itself where none shares
+    anything with it."""
+
+    name = "translation memory"
+    line = "the translation of the most similar source in train"
+
+    def fit(self, task: Task, rows: np.ndarray) -> None:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        translate: Translate = task  # type: ignore[assignment]
+        self.targets = translate.targets(rows)
+        letters: dict[str, Any] = {"analyzer": "char", "ngram_range": (1, 3), "lowercase": False}
+        words: dict[str, Any] = {"token_pattern": r"(?u)\w+|[^\w\s]"}
+        self.vectors: Any = TfidfVectorizer(**(letters if translate.characters else words))
+        self.memory = self.vectors.fit_transform(translate.sources(rows)).T.tocsr()
+
+    def results(self, task: Task, rows: np.ndarray) -> Mapping[str, np.ndarray]:
+        translate: Translate = task  # type: ignore[assignment]
+        sources, found = translate.sources(rows), []
+        for start in range(0, len(sources), AT_ONCE):
+            some = sources[start : start + AT_ONCE]
+            alike = self.vectors.transform(some) @ self.memory
+            nearest = np.asarray(alike.argmax(axis=1)).ravel()
+            cosine = np.asarray(alike.max(axis=1).todense()).ravel()
+            found += [str(self.targets[at]) if likeness > 0 else source
+                      for at, likeness, source in zip(nearest, cosine, some)]
+        return {**translate.judged(found, rows), "loss": np.full(len(rows), np.nan, dtype=np.float32)}

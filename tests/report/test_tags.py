@@ -1,0 +1,63 @@
+"""Of a run that tags words the report shows which tags are taken for which."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from sklearn.metrics import confusion_matrix, f1_score
+
+from orthogon.draw.page import Page
+from orthogon.report.tags import tag_facts, tags
+from orthogon.train.rows import Rows
+
+TAGS = ["ADJ", "NOUN", "VERB"]
+
+
+def rows_of(truth: list[str], said: list[str]) -> Rows:
+    values = {"target": np.array(truth, dtype=object), "prediction": np.array(said, dtype=object)}
+    return Rows("dev", np.arange(len(truth)).astype(str), values)
+
+
+@pytest.fixture
+def rows() -> Rows:
+    draw = np.random.default_rng(0)
+    truth = [list(draw.choice(TAGS, size)) for size in draw.integers(1, 9, 50)]
+    said = [[tag if draw.random() < 0.7 else str(draw.choice(TAGS)) for tag in line] for line in truth]
+    return rows_of([" ".join(line) for line in truth], [" ".join(line) for line in said])
+
+
+def test_counts_and_figures_are_those_of_scikit_learn(rows):
+    found = tag_facts(rows)
+    truth, said = (" ".join(rows[name]).split() for name in ("target", "prediction"))
+    assert found is not None
+    assert found.names == tuple(TAGS)
+    assert (found.counts == confusion_matrix(truth, said, labels=TAGS)).all()
+    expected = f1_score(truth, said, labels=TAGS, average=None)
+    assert [each.value for each in found.f1] == pytest.approx(list(expected))
+    assert all(each.low < each.value < each.high for each in found.f1)
+
+
+def test_words_whose_tags_are_not_known_are_left_out():
+    found = tag_facts(rows_of(["A _ B", "B"], ["A B B", "A"]))
+    assert found is not None
+    assert found.names == ("A", "B")
+    assert found.counts.tolist() == [[1, 0], [1, 1]]
+
+
+def test_the_section_tells_what_is_confused(rows):
+    page = Page("t")
+    tags(page, SimpleNamespace(main="dev", tags=tag_facts(rows)))  # type: ignore[arg-type]
+    text = page.render()
+    found = tag_facts(rows)
+    assert found is not None
+    true, said, times = found.confused()[0]
+    off = found.counts - np.diag(np.diag(found.counts))
+    assert times == off.max() == found.counts[TAGS.index(true), TAGS.index(said)]
+    assert "confusion of tags on dev" in text
+    assert f"{int(off.sum())} of {int(found.counts.sum())} words are tagged wrong" in text
+
+
+def test_other_runs_have_no_such_section():
+    page = Page("t")
+    tags(page, SimpleNamespace(main="dev", tags=None))  # type: ignore[arg-type]
+    assert "Tags" not in page.render()

@@ -1,0 +1,47 @@
+"""The commonest tag of each word: against counting by hand."""
+
+import numpy as np
+import pytest
+from helpers_tag import corpus, fitted
+
+from orthogon.text.tag_baseline import SMOOTHING, CommonestTag
+
+WORDS = [["the", "walks", "walks"], ["the", "walks", "quickly"], ["Mary", "sadly", "Larry"], ["xyz", "the"]]
+TAGS = [["DET", "VERB", "VERB"], ["DET", "NOUN", "ADV"], ["NAME", "ADV", "NAME"], ["X", "DET"]]
+NEW = [["walks", "badly", "Harry", "qqq"]]
+
+
+@pytest.fixture
+def found():
+    data = corpus([*WORDS, *NEW], [*TAGS, ["VERB", "ADV", "NAME", "NAME"]])
+    task = fitted(data)
+    baseline = CommonestTag()
+    baseline.fit(task, np.arange(4))
+    return task, baseline.results(task, np.arange(5))
+
+
+def test_known_words_have_their_commonest_tag_and_new_ones_that_of_their_ending(found):
+    _, results = found
+    # badly: as quickly and sadly; Harry: as Mary and Larry, with a capital; qqq: as all words that occur once.
+    assert results["prediction"][4] in {"VERB ADV NAME ADV", "VERB ADV NAME NAME"}
+    assert results["prediction"][0] == "DET VERB VERB"
+    assert results["prediction"][1] == "DET VERB ADV"
+
+
+def test_scores_and_losses_are_means_over_words(found):
+    _, results = found
+    assert results["score"][:4].tolist() == pytest.approx([1, 2 / 3, 1, 1])
+    assert results["weight"].tolist() == [3, 3, 3, 2, 4]
+    the = (3 + SMOOTHING) / (3 + 6 * SMOOTHING)
+    walks, noun = (2 + SMOOTHING) / (3 + 6 * SMOOTHING), (1 + SMOOTHING) / (3 + 6 * SMOOTHING)
+    quickly = (1 + SMOOTHING) / (1 + 6 * SMOOTHING)
+    assert results["loss"][0] == pytest.approx(-np.log([the, walks, walks]).mean(), rel=1e-5)
+    assert results["loss"][1] == pytest.approx(-np.log([the, noun, quickly]).mean(), rel=1e-5)
+
+
+def test_where_no_word_occurs_once_all_words_tell():
+    data = corpus([["a", "a", "b", "b"], ["c"]], [["X", "X", "X", "Y"], ["X"]])
+    task = fitted(data)
+    baseline = CommonestTag()
+    baseline.fit(task, np.array([0]))
+    assert baseline.results(task, np.array([1]))["prediction"].tolist() == ["X"]
