@@ -80,7 +80,7 @@ def _task(shape: tuple[int, ...], classes: int) -> Any:
     from orthogon.data.columns import CategoryColumn, NumberColumn
     from orthogon.data.dataset import Dataset
     from orthogon.tasks.classify import Classify
-    from orthogon.train.recipe import DataSettings, TaskSettings
+    from orthogon.train.settings import DataSettings, TaskSettings
 
     rng = np.random.default_rng(0)
     data = Dataset(name="generated", target="y", ids=np.array([str(i) for i in range(4096)]), columns={
@@ -94,7 +94,7 @@ def _task(shape: tuple[int, ...], classes: int) -> Any:
 
 def _network(task: Any, model: str, options: Any) -> Any:
     from orthogon.train.build import build_model
-    from orthogon.train.recipe import ModelSettings
+    from orthogon.train.settings import ModelSettings
 
     return build_model(task.spec, ModelSettings(name=model, options=options), 0)
 

@@ -257,6 +257,25 @@ def _versions(python: str, names: Sequence[str], ours: bool) -> Record:
     return call([python, "-c", code, *names], ours)
 
 
+def each_seed(about: str | None, names: Iterable[str], measure: Callable[[str, int, int], Record],
+              render: Callable[[list[Record]], str]) -> None:
+    """The command line of a benchmark that trains each of several named things from several seeds: it prints and keeps
+    every figure as soon as it is there. measure: (name, seed, threads) -> figures."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="+", choices=list(names))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--threads", type=int, default=1, help="of training (1)")
+    parser.add_argument("--json", type=Path, help="also write the numbers there")
+    asked, found = parser.parse_args(), []
+    for name in asked.names:
+        for seed in asked.seeds:
+            found.append(measure(name, seed, asked.threads))
+            print(json.dumps(found[-1], default=float), flush=True)
+            if asked.json:
+                asked.json.write_text(json.dumps(found, indent=1, default=float) + "\n")
+    print(render(found))
+
+
 def arguments(about: str) -> argparse.ArgumentParser:
     """The options that all scripts share."""
     parser = argparse.ArgumentParser(description=about)

@@ -2,7 +2,8 @@
 
     python benchmarks/language.py shakespeare names [--seeds 0 1 2] [--threads 1] [--json FILE]
 
-Each is `orthogon train --task language` with the options below, chosen on dev.
+Each is `orthogon train --task language` with the options below, which were set beforehand, not searched
+for on dev.
 shakespeare: the characters of tinyshakespeare; test is its last tenth, which nanoGPT calls val; train the first 85 %,
 dev what lies between. Every character of test counts once, and the network has read what stands before it.
 names: the 32,033 names of makemore, a name an example; test are 1,000 of them at random, as there; the mark of the end
@@ -11,15 +12,13 @@ counts as a character.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from harness import table
+from harness import each_seed, table
 
 import orthogon as og
 from orthogon.data.columns import TextColumn
@@ -71,22 +70,5 @@ def render(found: list[dict[str, Any]]) -> str:
     return table(("", "", "seed", "test, nats", "95 %", "CPU minutes"), rows)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="+", choices=list(JOBS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--threads", type=int, default=1, help="of training (1)")
-    parser.add_argument("--json", type=Path, help="also write the numbers there")
-    asked = parser.parse_args()
-    found = []
-    for name in asked.names:
-        for seed in asked.seeds:
-            found.append(measure(name, seed, asked.threads))
-            print(json.dumps(found[-1]), flush=True)
-            if asked.json:
-                asked.json.write_text(json.dumps(found, indent=1) + "\n")
-    print(render(found))
-
-
 if __name__ == "__main__":
-    main()
+    each_seed(__doc__, JOBS, measure, render)

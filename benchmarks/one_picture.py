@@ -43,7 +43,7 @@ def _vgg(seed: int, threads: int) -> dict[str, Any]:
     import torch
 
     from orthogon.nn.spec import InputSpec, ModelSpec
-    from orthogon.train.recipe import DataSettings, TaskSettings
+    from orthogon.train.settings import DataSettings, TaskSettings
     from orthogon.vision.eye import Eye, default_layers
     from orthogon.vision.stylize import Picture, StyleOptions, Stylize
     from orthogon.vision.vgg import vgg

@@ -85,7 +85,7 @@ def _optimizers() -> dict[str, Callable[[], Any]]:
     from orthogon import registry
     from orthogon.optim.flat import FlatParameters
     from orthogon.train.optimizer import build_optimizer
-    from orthogon.train.recipe import TrainSettings
+    from orthogon.train.settings import TrainSettings
 
     found: dict[str, Callable[[], Any]] = {
         FUSED: torch.optim.AdamW(_parameters(), fused=True).step,
@@ -121,7 +121,7 @@ def _step(widths: list[int], flat: bool) -> Callable[[], Any]:
     from orthogon.optim.schedules import Timeline
     from orthogon.train.compute import Compute
     from orthogon.train.randomness import Draw
-    from orthogon.train.recipe import TrainSettings
+    from orthogon.train.settings import TrainSettings
     from orthogon.train.step import GradientStep
     from orthogon.train.task import Batch, Loss, Part
 

@@ -85,7 +85,7 @@ def from_store(folder: Path, epochs: int) -> tuple[list[float], float]:
 
     from orthogon.data.read import read
     from orthogon.tasks.classify import Classify
-    from orthogon.train.recipe import DataSettings, TaskSettings
+    from orthogon.train.settings import DataSettings, TaskSettings
 
     os.environ["ORTHOGON_CACHE"] = str(folder / ".cache")
     began = time.perf_counter()

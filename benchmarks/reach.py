@@ -9,8 +9,6 @@ class, by name, is test; the same hands may be on both sides, since files do not
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import tarfile
 import tempfile
@@ -19,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness import table
+from harness import each_seed, table
 
 import orthogon as og
 from orthogon.data.dataset import Dataset
@@ -92,22 +90,5 @@ def render(found: list[dict[str, Any]]) -> str:
     return table(("", "seed", "test error, %", "95 %", "CPU minutes"), rows)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="+", choices=list(JOBS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--threads", type=int, default=1, help="of training (1)")
-    parser.add_argument("--json", type=Path, help="also write the numbers there")
-    asked = parser.parse_args()
-    found = []
-    for name in asked.names:
-        for seed in asked.seeds:
-            found.append(measure(name, seed, asked.threads))
-            print(json.dumps(found[-1]), flush=True)
-            if asked.json:
-                asked.json.write_text(json.dumps(found, indent=1) + "\n")
-    print(render(found))
-
-
 if __name__ == "__main__":
-    main()
+    each_seed(__doc__, JOBS, measure, render)

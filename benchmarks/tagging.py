@@ -26,7 +26,7 @@ from orthogon.text.entities import entity_metrics
 from orthogon.train.run import Run
 
 POS = {"train.epochs": 10}
-ENTITIES = {"train.epochs": 30, "train.layer_decay": 1.0, "train.trunk_rate": 1.0, "train.lr": 3e-3,
+ENTITIES = {"train.epochs": 20, "train.layer_decay": 1.0, "train.trunk_rate": 1.0, "train.lr": 3e-3,
             "train.batch_size": 16, "train.clip_norm": 5.0, "model.options": {"word_dropout": 0.2}}
 LOSSES = ("cross_entropy", "crf")
 GOALS = {"ewt": "test accuracy of words at least 94.5 %", "wnut": "F1 at least 25 %, CRF above softmax"}

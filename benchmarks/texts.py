@@ -13,8 +13,6 @@ memory that it took beside the texts.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import resource
 import tempfile
@@ -25,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness import table
+from harness import each_seed, table
 
 import orthogon as og
 from orthogon.data.dataset import Dataset
@@ -143,22 +141,6 @@ def render(found: list[dict[str, Any]]) -> str:
     return text
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="+", choices=[*SETS, "search"])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--threads", type=int, default=1, help="of training (1)")
-    parser.add_argument("--json", type=Path, help="also write the numbers there")
-    asked = parser.parse_args()
-    found = []
-    for name in asked.names:
-        for seed in asked.seeds[:1] if name == "search" else asked.seeds:
-            found.append(measure_search() if name == "search" else measure(name, seed, asked.threads))
-            print(json.dumps(found[-1], default=float), flush=True)
-            if asked.json:
-                asked.json.write_text(json.dumps(found, indent=1, default=float) + "\n")
-    print(render(found))
-
-
 if __name__ == "__main__":
-    main()
+    each_seed(__doc__, [*SETS, "search"], lambda name, seed, threads: (
+        measure_search() if name == "search" else measure(name, seed, threads)), render)

@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -112,8 +113,14 @@ def render(lines: list[Line]) -> str:
     """The table in Markdown."""
     return table(("", "goal", "seed", "found", "95 %", "minutes", "CPU minutes"), [
         (line["what"], line["goal"], str(line["seed"]), f"{line['value']:.4g} {line['unit']}",
-         f"[{line['low']:.4g}, {line['high']:.4g}], n = {line['n']:,}", f"{line['minutes']:.1f}",
+         interval(line), f"{line['minutes']:.1f}",
          f"{line['cpu_minutes']:.1f}") for line in lines])
+
+
+def interval(line: Line) -> str:
+    """"[0.61, 0.64], n = 10,000"; without ends where there are none, as of one picture."""
+    ends = f"[{line['low']:.4g}, {line['high']:.4g}], " if isfinite(line["low"]) and isfinite(line["high"]) else ""
+    return f"{ends}n = {line['n']:,}"
 
 
 def main() -> None:

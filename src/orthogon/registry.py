@@ -246,6 +246,12 @@ _HIGHWAY = (
     Option("coupled", True, "whether what passes is what is not changed, as published"),
     _LAST_DROPOUT,
 )
+_RECURRENT_CONVNET = (
+    Option("width", 32, "channels of the first stage; each later one doubles them", high=512, **_SHAPE),
+    Option("steps", 4, "of time in each stage, with the same convolution", 2, 32, problem="train fit"),
+    Option("norms", "step", "step: batch normalization of its own for each step; shared: one for all"),
+    _LAST_DROPOUT,
+)
 _WIDTH = Option("width", 1.0, "times the channels of every layer", 0.05, 8, scale="log")
 _MOBILENET = (
     _WIDTH,
@@ -346,8 +352,8 @@ models = Registry(
     "model",
     (
         Entry("linear", "orthogon.nn.models:linear", "logistic, softmax or linear regression: no hidden layer"),
-        Entry("mlp", "orthogon.nn.models:mlp", "fully connected layers; category embeddings on tables",
-              options=_MLP),
+        Entry("mlp", "orthogon.nn.models:mlp",
+              "fully connected layers; category embeddings on tables, averaged embeddings of texts", options=_MLP),
         Entry("forecaster", "orthogon.nn.forecaster:forecaster", "recurrent, over a window of a series; of forecast",
               ("number",), options=_FORECASTER),
         Entry("encoder_decoder", "orthogon.text.encoder_decoder:encoder_decoder",
@@ -395,6 +401,8 @@ models = Registry(
               options=_VIT),
         Entry("highway", "orthogon.vision.highway:highway", "highway network: gates let the signal pass", ("image",),
               options=_HIGHWAY),
+        Entry("recurrent_convnet", "orthogon.vision.recurrent_convnet:recurrent_convnet",
+              "convolutions whose map goes back into them several times", ("image",), options=_RECURRENT_CONVNET),
         *family("orthogon.vision.resnet:resnet", {
             f"resnet{n}": f"ResNet of {n} layers, as torchvision's" for n in (18, 34, 50, 101, 152)
         }, _RESNET),

@@ -196,6 +196,20 @@ def test_rows_twice_under_two_labels_and_across_sets() -> None:
     assert passport.duplicate_count == 1
 
 
+def test_several_answers_to_one_text_are_no_mistake() -> None:
+    data = table(TextColumn(["a", "b", "c", "c"] * 20), x=TextColumn([f"text {row // 2}" for row in range(80)]))
+    (found,) = [finding for finding in check(data) if finding.kind == "several-answers"]
+    assert found.severity == "note"
+    assert not [finding for finding in check(data) if finding.kind == "duplicate-two-labels"]
+
+
+def test_cells_of_several_numbers_are_taken_for_labels(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("x,y\n" + "".join(f'{row},"{row % 7}{",3" if row % 4 == 0 else ""}"\n' for row in range(40)))
+    (found,) = [finding for finding in read(path).findings if finding.kind == "mixed-types"]
+    assert "--task multilabel" in found.remedy
+
+
 def test_a_group_on_two_sides_is_an_error() -> None:
     group = np.array([f"patient {row // 4}" for row in range(100)])
     data = Dataset("t", {"x": noise(100), "y": coin(100)}, "y", np.arange(100).astype(str), group=group)

@@ -7,12 +7,13 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from orthogon.data.columns import CategoryColumn, ImageColumn
+from orthogon.data.columns import CategoryColumn, ImageColumn, TextColumn
 from orthogon.data.dataset import Dataset
 from orthogon.data.display import choose, headline, show
 from orthogon.data.masks import MaskColumn
 from orthogon.data.read import read
 from orthogon.data.target_columns import BoxColumn, ObjectColumn
+from orthogon.data.text_columns import TagsColumn, TokensColumn
 from orthogon.errors import DataError
 
 EVIL = "<script>alert('x')</script>"
@@ -67,6 +68,21 @@ def test_tables(tmp_path):
         data.show().save(tmp_path / "a.doc")
     with pytest.raises(DataError, match="0 examples"):
         data.show(0)
+
+
+def test_words_and_tags_are_counted_and_texts_share_the_line():
+    words = [("a", "b"), ("c",) * 9, ("d",) * 60]
+    tags = TagsColumn.from_values([["O", "B-x"], ["O"] * 9, ["O"] * 60])
+    data = Dataset("t", {"words": TokensColumn(words), "tags": tags}, "tags", np.arange(3).astype(str))
+    text = str(show(data))
+    assert "half have over 9 words, the longest 60" in text
+    assert "O 70, B-x 1" in text
+    assert "d " * 24 + "d…" in text  # 50 letters each of the 100 that two columns of text share
+    alone = Dataset("t", {"text": TextColumn(["z" * 99])}, None, np.array(["0"]))
+    assert "z" * 99 in str(show(alone))
+    assert "1 row" in headline(alone)
+    assert "1 column" in headline(alone)
+    assert "columns" not in headline(alone)
 
 
 def test_parts_sources_and_notes_are_told():

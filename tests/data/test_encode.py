@@ -23,7 +23,7 @@ from orthogon.data.encode import (
 )
 from orthogon.data.number_features import DATE_PARTS, date_parts
 from orthogon.errors import DataError
-from orthogon.train.recipe import DataSettings
+from orthogon.train.settings import DataSettings
 
 SETTINGS = DataSettings()
 

@@ -152,6 +152,8 @@ def test_sentences_whose_tags_break_the_scheme_are_left_out_when_asked(tmp_path)
     data = og.read(path, skip_bad=True)
     assert data.columns["words"].values.tolist() == [("Bob",), ("x",)]  # type: ignore[attr-defined]
     assert [note.kind for note in data.findings] == ["tag-scheme", "tag-order"]
+    assert data.findings[1].where == f"{path}:3"
+    assert data.findings[1].remedy
 
 
 @pytest.mark.parametrize("text", ["", "\n \n", "# nothing here\n"])

@@ -157,6 +157,7 @@ def test_mixed_columns_are_reported_with_the_first_bad_value(tmp_path):
     data = read(write(tmp_path / "a.csv", "x,y\n1,a\n2,b\nlots,c\n4,d\n"))
     (finding,) = data.findings
     assert (finding.kind, finding.row, finding.column, finding.value) == ("mixed-types", 2, "x", "lots")
+    assert finding.remedy.startswith("Mend")
 
 
 def test_text_against_category(tmp_path):

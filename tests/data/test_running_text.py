@@ -16,7 +16,7 @@ from orthogon.data.text_encoder import TextEncoder
 from orthogon.data.tokens import tokenizer, tokenizer_from_state
 from orthogon.errors import DataError, RecipeError
 from orthogon.nn.spec import UNKNOWN
-from orthogon.train.recipe import DataSettings
+from orthogon.train.settings import DataSettings
 
 
 @settings(deadline=None, max_examples=50)
@@ -48,6 +48,24 @@ def test_files_are_read_whole_in_parts(tmp_path) -> None:
     assert [data.columns["text"].cell(row) for row in range(2)] == ["One\n\ntwo", "drei ä"]
     assert data.part.tolist() == ["train", "test"]
     assert data.columns["text"].follows.tolist() == [False, False]
+
+
+def test_the_texts_of_a_folder_follow_one_another_by_name(tmp_path) -> None:
+    for name, text in (("b/2", "two"), ("a", "one"), ("README", "about")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.txt").write_text(text)
+    data = og.read(tmp_path, running=True)
+    assert [data.columns["text"].cell(row) for row in range(2)] == ["one", "two"]
+    assert data.columns["text"].follows.tolist() == [False, False]
+    assert data.part is None
+    assert "2 text files" in data.findings[0].what
+    for name in ("train", "dev"):
+        (tmp_path / "b" / f"{name}.txt").write_text(name)
+    (tmp_path / "b" / "2.txt").unlink()
+    assert og.read(tmp_path / "b", running=True).part.tolist() == ["train", "dev"]
+    (tmp_path / "none").mkdir()
+    with pytest.raises(DataError, match="no text file"):
+        og.read(tmp_path / "none", running=True)
 
 
 def test_what_is_no_utf8_is_named_by_line_and_byte(tmp_path) -> None:

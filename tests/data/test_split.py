@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orthogon.data.assign import rounded_shares
-from orthogon.data.columns import CategoryColumn, DateColumn, LabelsColumn, NumberColumn
+from orthogon.data.columns import CategoryColumn, DateColumn, LabelsColumn, NumberColumn, TextColumn
 from orthogon.data.dataset import Dataset
 from orthogon.data.passport import Passport
 from orthogon.data.sizes import default_size
@@ -148,6 +148,13 @@ def test_the_sentence_says_what_dev_can_and_cannot_see() -> None:
         "smaller ones need more data or --folds 5"
     )
     assert "5 points would go unseen" in split(table([0, 1] * 50)).sentences[0]
+
+
+@pytest.mark.parametrize("target", ["text", None])
+def test_where_nothing_is_right_or_wrong_the_sentence_is_in_standard_deviations(target: str | None) -> None:
+    data = Dataset("t", {"text": TextColumn([f"line {i}" for i in range(500)])}, target, np.arange(500).astype(str))
+    assert split(data).sentences[0] == "dev holds 100 examples: enough to see mean differences of 0.28 standard " \
+                                       "deviations or more"
 
 
 def test_sizes_may_be_shares_or_numbers() -> None:

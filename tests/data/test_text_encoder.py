@@ -10,7 +10,7 @@ from orthogon.data.encode import encoder_from_state, fit_encoders
 from orthogon.data.text_encoder import TextEncoder, long_texts
 from orthogon.errors import DataError
 from orthogon.nn.padding import lengths_of
-from orthogon.train.recipe import DataSettings
+from orthogon.train.settings import DataSettings
 
 TEXTS = ["The cat ate.", "the cat slept", "", None, "a dog ate the cat and the fish and the bird"]
 
@@ -91,3 +91,9 @@ def test_stop_words_are_left_out_and_lemmas_stand_for_words():
     again = encoder_from_state(encoder.state())
     assert torch.equal(again.encode(told), encoder.encode(told))
     assert encoder_from_state({**fitted([0, 1]).state()}).words.stopped == frozenset()
+
+
+def test_characters_are_counted_where_they_are_the_tokens():
+    (finding,) = long_texts(texts(["x" * 1200, "short"]), None, "character")
+    assert "1 of 2 texts have more than 1,000 characters, the longest 1,200" in finding.what
+    assert not long_texts(texts(["x" * 1200, "short"]), None)

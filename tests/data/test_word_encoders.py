@@ -11,7 +11,7 @@ from orthogon.data.text_columns import TokensColumn
 from orthogon.data.word_encoders import CHARACTERS, CharactersEncoder, WordsEncoder
 from orthogon.errors import DataError
 from orthogon.nn.spec import FIRST_TOKEN, UNKNOWN, InputSpec
-from orthogon.train.recipe import DataSettings
+from orthogon.train.settings import DataSettings
 
 SENTENCES = [("The", "cat", "the", "cat"), ("a", "dog"), ("the", "cats"), ("unseen", "Zebra")]
 TRAIN = np.arange(3)

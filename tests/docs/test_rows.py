@@ -18,7 +18,7 @@ from orthogon.nn.models import MLP, linear, mlp
 from orthogon.nn.spec import InputSpec, ModelSpec
 from orthogon.optim.schedules import Constant, Cosine, OneCycle, Plateau, Staircase, Timeline
 from orthogon.train.optimizer import build_optimizer, optimizer_groups
-from orthogon.train.recipe import TrainSettings
+from orthogon.train.settings import TrainSettings
 
 TABLE = ModelSpec((InputSpec("number", (3,)),), 1)
 Z = torch.linspace(-6, 6, 97, dtype=torch.float64)

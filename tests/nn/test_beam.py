@@ -122,6 +122,29 @@ def test_stopping_by_the_bound_loses_nothing(seed, width, norm, candidates):
         same(found(fast, sentence), found(slow, sentence))
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 6), st.sampled_from(list(NORMS.values())), st.sampled_from([1, 2, 9]))
+def test_those_that_are_wanted_are_found_in_fewer_steps(seed, width, norm, wanted):
+    model, spec = Table(3, 5, 5, seed=seed, end_bias=1.0), BeamSpec(width=width, **norm)
+    every, first = _rows_asked(model, spec, None), _rows_asked(model, spec, wanted)
+    for sentence in range(3):
+        same(found(first[0], sentence)[:wanted], found(every[0], sentence)[:wanted])
+    assert first[1] <= every[1]
+    assert first[1] == every[1] or wanted < width
+
+
+def _rows_asked(model: Table, spec: BeamSpec, wanted: int | None) -> tuple[Hypotheses, int]:
+    """What is found, and how many rows the model was asked for."""
+    rows = 0
+
+    def step(tokens: Tensor, state: dict) -> tuple[Tensor, dict]:
+        nonlocal rows
+        rows += len(tokens)
+        return model.step(tokens, state)
+
+    return search(step, model.state(), torch.full((3,), -1), END, 5, spec, wanted=wanted), rows
+
+
 @pytest.mark.parametrize("width", [1, 2, 3, 7])
 @pytest.mark.parametrize("alpha", [0.0, 0.7, 1.0])
 def test_the_courses_beam_is_that_of_the_equations(width, alpha):

@@ -98,6 +98,29 @@ def test_it_is_torchs_layer_with_all_gradients_also_of_states(cell, lengths, ste
         torch.autograd.grad((expected, *theirs), (x, *starts, *layer.parameters()), upstream), rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("cell", [cell for cell in CELLS if cell != "batch_norm_lstm"])  # it counts its steps
+def test_one_step_at_a_time_without_gradients_is_the_whole_with_them(cell):
+    net, x = varied(Recurrent(3, 4, cell, layers=2)).eval(), numbers(5, 6, 3)
+    whole, last = net(x)
+    state, steps = None, []
+    with torch.no_grad():
+        for t in range(6):
+            out, state = net(x[:, t : t + 1], None, state)
+            steps.append(out)
+    torch.testing.assert_close((torch.cat(steps, 1), flat(state)), (whole, flat(last)), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_outputs_alone_are_those_that_come_with_states(cell):
+    net = varied(Recurrent(3, 4, cell, layers=2, bidirectional=True)).eval()
+    x, lengths = numbers(5, 6, 3), torch.tensor([6, 1, 3, 5, 2])
+    found, (expected, _) = net.outputs(x, lengths), net(x, lengths)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
+    upstream = numbers(*found.shape)
+    torch.testing.assert_close(torch.autograd.grad(found, tuple(net.parameters()), upstream),
+                               torch.autograd.grad(expected, tuple(net.parameters()), upstream), rtol=0, atol=1e-10)
+
+
 def numpy_parameters(net: Recurrent) -> list[np.ndarray]:
     """The parameters of layer 0 as equations.recurrent orders them: rows c̃, Γ_u, … and columns [a, x]."""
     weight = torch.cat([net.weight_hh_l0, net.weight_ih_l0], dim=1).detach().numpy()
@@ -368,6 +391,22 @@ def test_they_export_for_any_batch_size(cell):
     more, lengths = torch.cat([x, x]), torch.tensor([2, 1, 2, 2, 2, 1])
     with torch.no_grad():
         torch.testing.assert_close(exported.module()(more, lengths)[0], net(more, lengths)[0])
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm", "peephole_lstm", "layer_norm_lstm"])
+def test_they_export_behind_a_layer_that_learns(cell):
+    class Reader(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table, self.cells = nn.Embedding(9, 3), Recurrent(3, 4, cell, bidirectional=True)
+
+        def forward(self, ids):
+            return self.cells(self.table(ids), (ids != 0).sum(1))[0]
+
+    net, ids = Reader().eval(), torch.tensor([[1, 2, 3], [4, 5, 0]])
+    exported = torch.export.export(net, (ids,)).module()
+    other = torch.tensor([[7, 8, 0], [2, 1, 3]])
+    torch.testing.assert_close(exported(other), net(other))
 
 
 def test_compiled_they_learn_the_same():

@@ -11,7 +11,7 @@ from orthogon import registry
 from orthogon.equations import optimizers as equations
 from orthogon.optim.paths import path, quadratic, rosenbrock
 from orthogon.train.optimizer import build_optimizer, optimizer_groups
-from orthogon.train.recipe import TrainSettings
+from orthogon.train.settings import TrainSettings
 
 # Name in the recipe -> the equation, settings of the recipe, the same for the equation.
 EQUATIONS = {

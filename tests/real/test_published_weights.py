@@ -15,7 +15,7 @@ from PIL import Image
 from orthogon.nn.spec import InputSpec, ModelSpec
 from orthogon.train.build import build_model
 from orthogon.train.pretrained import load_weights
-from orthogon.train.recipe import ModelSettings
+from orthogon.train.settings import ModelSettings
 from orthogon.train.weights import find
 
 pytestmark = pytest.mark.real

@@ -14,7 +14,8 @@ TAGS = ["ADJ", "NOUN", "VERB"]
 
 
 def rows_of(truth: list[str], said: list[str]) -> Rows:
-    values = {"target": np.array(truth, dtype=object), "prediction": np.array(said, dtype=object)}
+    values = {"target": np.array(truth, dtype=object), "prediction": np.array(said, dtype=object),
+              "words": np.array([sum(tag != "_" for tag in line.split()) for line in truth])}
     return Rows("dev", np.arange(len(truth)).astype(str), values)
 
 
@@ -55,6 +56,11 @@ def test_the_section_tells_what_is_confused(rows):
     assert times == off.max() == found.counts[TAGS.index(true), TAGS.index(said)]
     assert "confusion of tags on dev" in text
     assert f"{int(off.sum())} of {int(found.counts.sum())} words are tagged wrong" in text
+
+
+def test_texts_that_are_no_tags_are_none():
+    texts = Rows("dev", np.array(["0"]), {"target": np.array(["one two"]), "prediction": np.array(["one"])})
+    assert tag_facts(texts) is None
 
 
 def test_other_runs_have_no_such_section():

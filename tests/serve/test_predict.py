@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from test_bundle import DRAW, labels, shipped, table
 
-from orthogon.data.columns import CategoryColumn, DateColumn, ImageColumn, NumberColumn
+from orthogon.data.columns import CategoryColumn, DateColumn, ImageColumn, NumberColumn, TextColumn
 from orthogon.data.dataset import Dataset
 from orthogon.errors import DataError
 from orthogon.serve.bundle import load
@@ -210,6 +210,17 @@ def test_predictions_as_table_frame_and_html(people: Predictor, tmp_path: Path) 
     assert pl.read_csv(found.write_csv(tmp_path / "out.csv")).shape == frame.shape
     assert found.to_dict()["errors"] == 1
     json.dumps(found.to_dict())
+
+
+def test_a_text_alone_is_refused_where_more_is_read(tmp_path: Path) -> None:
+    texts = TextColumn([f"it was {'good' if row % 2 else 'bad'} {row}" for row in range(40)])
+    numbers = NumberColumn(np.arange(40.0))
+    data = Dataset("reviews", {"said": texts, "stars": numbers, "y": labels(40)}, "y", np.arange(40).astype(str))
+    network = load(shipped(tmp_path, data, "classify", "mlp")[0])
+    with pytest.raises(DataError, match="a text alone is not enough: the network reads 'said', 'stars'"):
+        network.predict("it was good")
+    with pytest.raises(DataError, match="no file or folder"):
+        network.predict("missing.csv")
 
 
 def test_it_shows_itself(people: Predictor) -> None:

@@ -11,6 +11,7 @@ from orthogon.data.columns import NumberColumn, TextColumn
 from orthogon.data.dataset import Dataset
 from orthogon.errors import DataError
 from orthogon.serve.bundle import load
+from orthogon.serve.predictions import Predictions
 from orthogon.serve.predictor import Predictor
 
 WORDS = ["sun", "rain", "wind", "snow", "warm", "cold"]
@@ -71,3 +72,9 @@ def test_beside_a_number_strings_are_no_items(tmp_path: Path):
     assert len(both.predict([{"said": "sun", "x": 1.0}])) == 1
     with pytest.raises(DataError):
         both.predict(["sun", "rain"])
+
+
+def test_items_are_had_by_any_integer_and_by_slices():
+    found = Predictions([{"id": str(row), "label": "a", "probability": 1.0} for row in range(3)])
+    assert found[np.int64(2)] == found[2] == found[-1]
+    assert [each["id"] for each in found[1:]] == ["1", "2"]

@@ -11,7 +11,7 @@ from orthogon.serve.inputs import gather
 from orthogon.serve.predictions import Predictions
 from orthogon.serve.schema import InputColumn, Schema, schema_of
 from orthogon.text.tag import Tag
-from orthogon.train.recipe import DataSettings, TaskSettings
+from orthogon.train.settings import DataSettings, TaskSettings
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,7 @@ def test_other_columns_are_refused(schema):
 
 
 def test_tags_are_told_as_a_line():
-    said = Predictions([{"id": "0", "tags": ["B-per", "O"], "entities": [["per", 0, 0]]}])
-    assert "B-per O" in str(said)
-    assert said.to_frame().rows(named=True) == [{"id": "0", "tags": "B-per O", "entities": "per 0 to 0"}]
+    said = Predictions([{"id": "0", "words": ["Ann", "runs"], "tags": ["B-per", "O"], "entities": [["per", 0, 0]]}])
+    assert "Ann/B-per runs" in str(said)
+    assert said.to_frame().rows(named=True) == [{"id": "0", "words": "Ann runs", "tags": "B-per O",
+                                                 "entities": "per 0 to 0"}]

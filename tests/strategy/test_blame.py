@@ -12,7 +12,8 @@ from orthogon.errors import DataError
 from orthogon.nn.beam import search
 from orthogon.nn.beam_spec import BeamSpec
 from orthogon.stats import wilson
-from orthogon.strategy.blame import Searched, WideBeam, at_fault, blame
+from orthogon.strategy.blame import at_fault, blame
+from orthogon.train.searched import Searched, WideBeam
 
 N = 200
 

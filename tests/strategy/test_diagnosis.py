@@ -209,6 +209,48 @@ def test_groups_are_what_is_counted():
     assert "20 groups" in few.gap("variance").reason
 
 
+def test_a_score_of_0_to_100_has_gaps_as_a_rate_has():
+    from orthogon.text.translation_metrics import sentence_counts, translation_metrics
+
+    truth = [f"the {a} {b} of the {c} house" for a in "abcde" for b in "fghij" for c in "klmno"]
+    half = [text if row % 2 else "something else was written" for row, text in enumerate(truth)]
+
+    def of(split: str, written: list[str]) -> Rows:
+        values = {"target": np.array(truth), "prediction": np.array(written), "loss": np.ones(125),
+                  **sentence_counts(written, truth)}
+        return Rows(split, np.array([f"{split}-{row}" for row in range(125)]), values)
+
+    found = diagnose({"train": of("train", truth), "dev": of("dev", half)}, translation_metrics(exact_first=False)[0],
+                     like_train=True)
+    assert found.metric == "100 - BLEU"
+    assert found.gap("variance").state == "present"
+    assert found.gap("variance").estimate.value > 20  # type: ignore[union-attr]
+
+
+def test_decibels_have_gaps_too():
+    from orthogon.tasks.reconstruct_metrics import reconstruction_metrics
+
+    psnr = next(metric for metric in reconstruction_metrics(False, True, False, 64) if metric.name == "psnr")
+    random = np.random.default_rng(0)
+
+    def of(split: str, error: float) -> Rows:
+        errors = error * random.uniform(0.5, 1.5, 200)
+        return Rows(split, np.array([f"{split}-{row}" for row in range(200)]),
+                    {"target": np.zeros(200), "prediction": np.zeros(200), "loss": errors, "squared_error": errors})
+
+    found = diagnose({"train": of("train", 0.001), "dev": of("dev", 0.01)}, psnr, like_train=True)
+    assert found.metric == "minus PSNR"
+    assert found.gap("variance").state == "present"
+    assert found.gap("variance").estimate.value == pytest.approx(10, abs=0.5)  # type: ignore[union-attr]
+
+
+def test_accuracies_of_parts_are_told_as_errors():
+    from dataclasses import replace
+
+    found = diagnose(parts(train=(12, 100)), replace(ACCURACY, name="token_accuracy"))
+    assert found.metric == "token error"
+
+
 # --- people and goals --------------------------------------------------------------------------------------------
 
 

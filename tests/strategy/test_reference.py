@@ -79,6 +79,28 @@ def test_a_metric_of_which_more_is_better_is_turned_with_its_interval():
     assert as_error(same, RMSE) is same
 
 
+def test_a_metric_whose_best_is_not_1_is_turned_by_its_own_best():
+    from orthogon.stats import Estimate
+    from orthogon.text.translation_metrics import translation_metrics
+
+    bleu = translation_metrics(exact_first=False)[0]
+    turned = as_error(Estimate(34.0, 30.0, 40.0, 50, "BCa", "BLEU"), bleu)
+    assert (turned.value, turned.low, turned.high) == (66.0, 60.0, 70.0)
+    assert parse_reference("goal", "bleu=40", bleu).error == 60.0
+    with pytest.raises(RecipeError, match="between 0 and 100"):
+        parse_reference("goal", "bleu=101", bleu)
+
+
+def test_a_metric_without_a_best_value_is_turned_by_its_sign():
+    from orthogon.stats import Estimate
+    from orthogon.tasks.reconstruct_metrics import reconstruction_metrics
+
+    psnr = next(metric for metric in reconstruction_metrics(False, True, False, 64) if metric.name == "psnr")
+    turned = as_error(Estimate(24.0, 23.0, 25.5, 50, "BCa", "dB"), psnr)
+    assert (turned.value, turned.low, turned.high) == (-24.0, -25.5, -23.0)
+    assert parse_reference("goal", "psnr=30", psnr).error == -30.0
+
+
 def test_a_goal_says_that_it_is_one():
     assert Reference("goal", 0.05).to_dict() == {"kind": "goal", "error": 0.05, "wrong": None, "n": None,
                                                  "says": "taken as exact"}

@@ -10,8 +10,8 @@ import torch
 from orthogon.data.columns import CategoryColumn, Column, NumberColumn
 from orthogon.data.dataset import Dataset
 from orthogon.nn.models import linear
-from orthogon.train.recipe import DataSettings, TaskSettings
 from orthogon.train.rows import Rows
+from orthogon.train.settings import DataSettings, TaskSettings
 from orthogon.train.task import Task
 
 CPU = torch.device("cpu")

@@ -19,9 +19,9 @@ from orthogon.tasks.boltzmann import Boltzmann, free_energy_gap
 from orthogon.tasks.contrastive_divergence import ContrastiveDivergence
 from orthogon.train.compute import Compute
 from orthogon.train.randomness import Draw
-from orthogon.train.recipe import DataSettings, TaskSettings
 from orthogon.train.rows import Rows
 from orthogon.train.sampler import Shuffled
+from orthogon.train.settings import DataSettings, TaskSettings
 from orthogon.train.trainer import Trainer
 
 CPU = torch.device("cpu")

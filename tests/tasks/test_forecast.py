@@ -18,8 +18,8 @@ from orthogon.tasks.forecast import Forecast
 from orthogon.tasks.forecast_baselines import Persistence, Ridge, Seasonal
 from orthogon.tasks.forecast_metrics import forecast_metrics
 from orthogon.tasks.season import naive_error, season_of
-from orthogon.train.recipe import DataSettings, TaskSettings
 from orthogon.train.rows import Rows
+from orthogon.train.settings import DataSettings, TaskSettings
 
 CPU = torch.device("cpu")
 

@@ -59,6 +59,12 @@ def test_the_split_is_by_time_in_blocks_that_rows_name(run):
     assert any("30" not in each and "rows end no example" in each for each in passport["sentences"])
 
 
+def test_n_is_said_to_count_blocks(run):
+    assert run.read_json("evidence/diagnosis.json")["noun"] == "blocks of time"
+    assert "in blocks" in run.result["split"]["sentence"]
+    assert " rows of dev" not in run.result["verdict"]
+
+
 def test_what_comes_next_is_forecast_from_the_end_of_a_table(run, tmp_path):
     whole = table()
     whole[:-4].write_csv(tmp_path / "known.csv")

@@ -11,7 +11,7 @@ from orthogon.tasks import as_target, infer_task, labelled_rows
 from orthogon.tasks.classify import Classify
 from orthogon.tasks.multilabel import MultiLabel
 from orthogon.tasks.regress import Regress
-from orthogon.train.recipe import DataSettings, TaskSettings
+from orthogon.train.settings import DataSettings, TaskSettings
 
 
 @pytest.mark.parametrize(("column", "task"), [

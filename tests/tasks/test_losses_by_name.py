@@ -14,7 +14,8 @@ from orthogon.tasks.baseline_results import regress_results
 from orthogon.tasks.classify import Classify
 from orthogon.tasks.multilabel import MultiLabel
 from orthogon.tasks.regress import Regress
-from orthogon.train.recipe import Recipe, TaskSettings
+from orthogon.train.recipe import Recipe
+from orthogon.train.settings import TaskSettings
 
 N = 30
 LABELS = CategoryColumn(np.arange(N) % 3, ["low", "mid", "high"])

@@ -17,7 +17,7 @@ from orthogon.tasks.classify import Classify
 from orthogon.tasks.multilabel import MultiLabel
 from orthogon.tasks.regress import Regress
 from orthogon.train.randomness import Draw
-from orthogon.train.recipe import DataSettings, TaskSettings
+from orthogon.train.settings import DataSettings, TaskSettings
 
 ROWS = torch.arange(8)
 DRAW = Draw(0, 1, 1, torch.device("cpu"))

@@ -26,7 +26,7 @@ from orthogon.tasks.reconstruct_baselines import GREY, MeanExample, PrincipalCom
 from orthogon.train.compute import Compute
 from orthogon.train.evaluate import as_rows, predict
 from orthogon.train.randomness import Draw, normal_by_row, uniform_by_row
-from orthogon.train.recipe import DataSettings, Normalization, TaskSettings
+from orthogon.train.settings import DataSettings, Normalization, TaskSettings
 
 N = 120
 

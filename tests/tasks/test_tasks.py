@@ -15,11 +15,12 @@ from orthogon.data.augment import Augmentation
 from orthogon.data.columns import CategoryColumn, ImageColumn, LabelsColumn, NumberColumn
 from orthogon.data.dataset import Dataset
 from orthogon.errors import DataError, RecipeError
+from orthogon.tasks.baseline_results import multilabel_results
 from orthogon.tasks.classify import Classify
 from orthogon.tasks.multilabel import MultiLabel
 from orthogon.tasks.regress import Regress
 from orthogon.train.randomness import Draw
-from orthogon.train.recipe import DataSettings, TaskSettings
+from orthogon.train.settings import DataSettings, TaskSettings
 
 N = 40
 DRAW = np.random.default_rng(5)
@@ -163,6 +164,16 @@ def test_unknown_labels_are_left_out():
     a, b = (task.results(lambda *_, given=given: given, task.batch(torch.arange(N))) for given in (logits, changed))
     for name in ("loss", "score"):
         torch.testing.assert_close(a[name], b[name])
+
+
+def test_labels_are_predicted_from_the_threshold_on_by_the_network_and_what_stands_beside_it():
+    task = ready(MultiLabel, table(LabelsColumn(SEVERAL, "abc")), threshold=0.2)
+    found = task.results(lambda *_: torch.tensor([[0.19, 0.21, 0.9]] * N).logit(), task.batch(torch.arange(N)))
+    assert found["prediction"].tolist() == [[0, 1, 1]] * N
+    assert found["score"][1] == np.mean(SEVERAL[1] == [0, 1, 1])
+    beside = multilabel_results(task, np.arange(N), np.array([[0.19, 0.21, 0.9]] * N))
+    for name in ("prediction", "score"):
+        np.testing.assert_array_equal(beside[name], found[name])
 
 
 def test_regress_results_are_in_the_unit_of_the_target():

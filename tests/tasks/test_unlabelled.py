@@ -18,8 +18,8 @@ from orthogon.tasks.metrics import mean_metric
 from orthogon.tasks.unlabelled import Unlabelled
 from orthogon.train.compute import Compute
 from orthogon.train.evaluate import as_rows, metrics_document, predict
-from orthogon.train.recipe import DataSettings, TaskSettings
 from orthogon.train.rows import Rows
+from orthogon.train.settings import DataSettings, TaskSettings
 from orthogon.train.task import Loss, Metric, Part
 
 

@@ -25,7 +25,7 @@ from orthogon.nn.metric_losses import (
 from orthogon.tasks.verify import LOSSES, Verify
 from orthogon.train.build import build_model
 from orthogon.train.randomness import Draw
-from orthogon.train.recipe import DataSettings, ModelSettings, TaskSettings
+from orthogon.train.settings import DataSettings, ModelSettings, TaskSettings
 
 CPU = torch.device("cpu")
 

@@ -87,7 +87,7 @@ def test_numbers_are_ridge_regression():
 def test_texts_read_letter_by_letter_are_taken_as_letters():
     from helpers_tasks import CPU
 
-    from orthogon.train.recipe import DataSettings, TaskSettings
+    from orthogon.train.settings import DataSettings, TaskSettings
 
     given = data(CategoryColumn(CODES, ["rain", "sun", "snow"]))
     task = Classify(TaskSettings(), DataSettings(tokens="character"))

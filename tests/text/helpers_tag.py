@@ -8,7 +8,7 @@ import torch
 from orthogon.data.dataset import Dataset
 from orthogon.data.text_columns import TagsColumn, TokensColumn
 from orthogon.text.tag import Tag
-from orthogon.train.recipe import DataSettings, TaskSettings
+from orthogon.train.settings import DataSettings, TaskSettings
 
 WORDS = {"DET": ["the", "a"], "NOUN": ["cat", "dog", "house", "walks"], "VERB": ["sees", "walks", "Helps"]}
 ORDERS = ["DET NOUN VERB DET NOUN", "NOUN VERB", "DET NOUN VERB", "VERB"]

@@ -12,7 +12,7 @@ from orthogon.data.columns import TextColumn
 from orthogon.data.dataset import Dataset
 from orthogon.data.running_text import RunningText
 from orthogon.text.language import Language
-from orthogon.train.recipe import DataSettings, TaskSettings
+from orthogon.train.settings import DataSettings, TaskSettings
 
 
 def dataset(column: TextColumn) -> Dataset:

@@ -196,6 +196,7 @@ def test_text_of_which_the_next_token_is_certain_is_learnt_written_and_scored(tm
     assert run.result["baseline"]["n-grams"]["dev"]["metrics"]["nats"]["value"] < 0.2
     assert {each["name"] for each in run.read_json("sheets.json")} == {"samples-0.5", "samples-0.8", "samples-1"}
     assert list((run.path / "snapshots").glob("*.png"))
+    assert "perplexity 1.0" in str(og.predict(run, "abcdefgh"))
     said = og.score(run, ["abcdefgh\n", "abcedfgh\n"])
     assert said.best.text == "abcdefgh\n"
     assert len(said[0].each) == 9

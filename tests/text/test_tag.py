@@ -20,7 +20,7 @@ from orthogon.text.tag import Tag
 from orthogon.text.tagger import tagger
 from orthogon.train.compute import Compute
 from orthogon.train.evaluate import evaluate
-from orthogon.train.recipe import DataSettings, TaskSettings
+from orthogon.train.settings import DataSettings, TaskSettings
 
 CPU = torch.device("cpu")
 
@@ -239,7 +239,15 @@ def test_it_learns_and_tags_new_sentences(data, tmp_path):
     said = [" ".join(item["tags"]) for item in found]
     truth = [new.target_column().cell(row) for row in range(20)]
     assert np.mean([one == other for one, other in zip(said, truth)]) > 0.9
-    assert (run.path / "report.html").exists()
+    assert (run.path / "report.html").read_text().count("words are tagged wrong") == 1
+    words = new.columns["words"].values  # type: ignore[attr-defined]
+    assert [item["words"] for item in found] == [list(each) for each in words]
+    (tmp_path / "new.txt").write_text("\n".join(" ".join(each) for each in words), encoding="utf-8")
+    plain = og.load(run).predict(tmp_path / "new.txt")
+    assert [item["tags"] for item in plain] == [item["tags"] for item in found]
+    first = words[0][0]
+    assert str(found).splitlines()[2].split()[1] in (first, f"{first}/{said[0].split()[0]}")
+    assert found.to_frame()["words"][0] == " ".join(words[0])
 
 
 def test_words_are_read_by_their_column():

@@ -52,6 +52,20 @@ def test_padding_of_characters_is_not_read(sort):
     assert not torch.allclose(reader(torch.tensor([[3, 4]])), reader(torch.tensor([[4, 3]])))
 
 
+@pytest.mark.parametrize("characters", ["convolution", "recurrent"])
+def test_a_form_is_spelled_once_and_stands_wherever_it_occurs(characters):
+    torch.manual_seed(0)
+    net, (words, letters) = tagger(SPEC, characters=characters, **SMALL).eval(), inputs()
+    letters[1, 2] = letters[2, 0] = letters[0, 4] = letters[0, 1]
+    read = []
+    net.characters.register_forward_hook(lambda module, given, found: read.append(len(given[0])))  # type: ignore[union-attr]
+    found = net._spelled(words != 0, letters, torch.zeros(()))  # type: ignore[operator]
+    for row, length in enumerate((6, 3, 1)):
+        torch.testing.assert_close(found[row, :length], net.characters(letters[row, :length]))  # type: ignore[operator]
+        assert (found[row, length:] == 0).all()
+    assert read[0] == 7
+
+
 def test_a_convolution_of_characters_by_hand():
     reader = CharacterConvolution(12, 6).double()
     table, weight, bias = reader.table.weight, reader.filters.weight, reader.filters.bias

@@ -103,11 +103,11 @@ def test_training_is_looked_at_greedily() -> None:
     data = _words(30, str.upper)
     task = _task(data, task__beam=4)
     model, asked = _untrained(task), []
-    task.translated = lambda model, source, spec: asked.append(spec.width) or Translate.translated(  # type: ignore[method-assign]
-        task, model, source, spec)
+    task.translated = lambda model, source, spec, wanted: asked.append(  # type: ignore[method-assign]
+        (spec.width, wanted)) or Translate.translated(task, model, source, spec, wanted)
     predict(task, model, np.arange(8), _compute(task), glance=True)
     predict(task, model, np.arange(8), _compute(task))
-    assert asked == [1, 4]
+    assert asked == [(1, 1), (4, 1)]
 
 
 def test_targets_are_given_one_step_before() -> None:
@@ -178,6 +178,12 @@ def test_what_never_ends_is_given_and_flagged() -> None:
     assert "no end" in task.decode(dict(rows.values))[0]["notes"][0]
 
 
+def test_a_model_that_cannot_write_step_by_step_is_refused() -> None:
+    task = _task(_data([("ab", "xyz"), ("ba", "zyx")] * 5))
+    with pytest.raises(RecipeError, match="start and step"):
+        task.results(nn.Identity(), task.batch(torch.arange(2)))
+
+
 def test_no_beam_is_refused() -> None:
     with pytest.raises(RecipeError, match=r"task\.beam"):
         _recipe(task__beam=0)
@@ -221,6 +227,8 @@ def test_a_run_ships_what_it_learnt(tmp_path: Path) -> None:
         "model.options": {"embedding": 8, "hidden": 16}, "train.threads": 1, "train.preflight": False})
     network = og.load(run)
     said = network.predict(["abc", "fed"])
+    (tmp_path / "new.en").write_text("abc\nfed\n")
+    assert [one["text"] for one in network.predict(tmp_path / "new.en")] == [one["text"] for one in said]
     assert [set(each) >= {"text"} for each in said] == [True, True]
     assert said[0]["text"] in str(said)
     task, rows = network.task, run.rows("dev")

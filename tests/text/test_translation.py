@@ -17,8 +17,9 @@ from orthogon.text.translate import Translate
 from orthogon.text.translation_memory import TranslationMemory
 from orthogon.text.translation_metrics import sentence_counts, translation_metrics
 from orthogon.train.build import build_model, build_task
-from orthogon.train.recipe import ModelSettings, Recipe
+from orthogon.train.recipe import Recipe
 from orthogon.train.rows import Rows
+from orthogon.train.settings import ModelSettings
 
 WRITTEN = ["Le chat est assis sur le tapis.", "Je ne sais pas du tout.", "Il pleut."]
 TRUTH = ["Le chat est assis sur un tapis.", "Je ne sais pas.", "Il pleut beaucoup aujourd'hui."]

@@ -21,9 +21,9 @@ from orthogon.train.health import ROWS, Health, activations, layers_of, recorded
 from orthogon.train.observers import Observer
 from orthogon.train.randomness import Draw
 from orthogon.train.ranks import Ranks
-from orthogon.train.recipe import TrainSettings
 from orthogon.train.run import Run
 from orthogon.train.sampler import Nothing
+from orthogon.train.settings import TrainSettings
 from orthogon.train.step import Step
 from orthogon.train.trainer import Trainer
 
@@ -139,6 +139,21 @@ def test_a_layer_of_several_weights_has_the_norm_of_all_of_them():
     found, _, _ = recorded(model)
     assert found["kinds"] == ["GRU", "Linear"]
     assert found["weight"][0] == pytest.approx(float(torch.cat([each.flatten() for each in both]).norm()), rel=1e-5)
+
+
+def test_a_cell_whose_inputs_are_of_two_types_in_bf16_is_recorded():
+    class Cell(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.start, self.cell, self.output = nn.Linear(6, 4), nn.GRUCell(6, 4), nn.Linear(4, 3)
+
+        def forward(self, x):
+            return self.output(self.cell(x, self.start(x)))  # under autocast x is float32, the state bfloat16
+
+    found, _, _ = recorded(net(Cell()), train__precision="bf16")
+    plain, _, _ = recorded(net(Cell()))
+    assert found["kinds"] == ["Linear", "GRUCell", "Linear"]
+    np.testing.assert_allclose(found["scale"], plain["scale"], rtol=0.02)
 
 
 def test_a_gradient_that_is_no_number_names_its_layer():

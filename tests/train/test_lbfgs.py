@@ -14,8 +14,8 @@ from orthogon.optim.backstitch import Backstitch
 from orthogon.optim.schedules import Timeline
 from orthogon.train.compute import Compute
 from orthogon.train.optimizer import asks_again, build_optimizer
-from orthogon.train.recipe import TrainSettings
 from orthogon.train.sampler import Nothing
+from orthogon.train.settings import TrainSettings
 from orthogon.train.step import GradientStep
 
 WHOLE = {"train__optimizer": "lbfgs", "train__lr": 1.0, "train__weight_decay": 0.0, "train__schedule": "constant",

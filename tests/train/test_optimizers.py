@@ -19,8 +19,9 @@ from orthogon.train.fit import attach, with_defaults
 from orthogon.train.observers import Observer
 from orthogon.train.optimizer import build_optimizer, optimizer_groups, usual_settings
 from orthogon.train.randomness import Draw
-from orthogon.train.recipe import Recipe, TrainSettings
+from orthogon.train.recipe import Recipe
 from orthogon.train.sampler import Nothing, Shuffled
+from orthogon.train.settings import TrainSettings
 from orthogon.train.step import GradientStep
 from orthogon.train.task import Batch, Loss, Part
 

@@ -11,7 +11,8 @@ from torch import nn
 from orthogon.errors import RecipeError
 from orthogon.nn.spec import InputSpec, ModelSpec
 from orthogon.train.build import build_model
-from orthogon.train.recipe import ModelSettings, Recipe
+from orthogon.train.recipe import Recipe
+from orthogon.train.settings import ModelSettings
 from orthogon.verbs.compose import compose
 
 SPEC = ModelSpec((InputSpec("number", (4,)),), 2)

@@ -21,7 +21,8 @@ from orthogon.train import published, weights
 from orthogon.train.build import build_model
 from orthogon.train.pretrained import known_classes, likely_model, load_weights, sentence
 from orthogon.train.published import PUBLISHED, Preprocessing, Published, class_names
-from orthogon.train.recipe import ModelSettings, Recipe
+from orthogon.train.recipe import Recipe
+from orthogon.train.settings import ModelSettings
 from orthogon.train.weight_files import read_tensors, save_tensors, tensors_of
 from orthogon.train.weights import Weights, find, left_open, location
 

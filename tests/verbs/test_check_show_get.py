@@ -46,6 +46,20 @@ def test_check_of_what_cannot_be_read_at_all_is_a_finding(tmp_path):
     assert og.check(folder).errors
 
 
+def test_tables_that_lie_together_are_no_pictures_passed_over(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.csv").write_text("a,b\n1,2\n3,4\n")
+    assert [finding.kind for finding in og.check(tmp_path)] == ["unreadable-data"]
+
+
+def test_check_of_files_that_are_not_aligned_is_a_finding(tmp_path):
+    (tmp_path / "a.en").write_text("one\ntwo\n")
+    (tmp_path / "a.fr").write_text("un\n")
+    (found,) = og.check(f"{tmp_path}/a.en,{tmp_path}/a.fr").errors
+    assert "a.en has 2 lines, a.fr 1" in found.what
+    assert found.where == f"{tmp_path}/a.en, {tmp_path}/a.fr"
+
+
 def test_check_of_nothing_is_an_error(tmp_path):
     with pytest.raises(DataError, match="no file or folder"):
         og.check(tmp_path / "nowhere")

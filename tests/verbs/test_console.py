@@ -28,6 +28,11 @@ def test_the_table_in_a_unit_and_without_an_interval():
     assert table.splitlines()[1].split() == ["dev", "3.142", "–", "7"]
 
 
+def test_a_metric_that_is_called_as_its_unit_says_so_once():
+    table = score_table([Row("dev", Estimate(2.6, 2.5, 2.7, 7, unit="nats"))], heading="nats")
+    assert table.splitlines()[0].split() == ["nats", "95", "%", "interval", "n"]
+
+
 def test_long_texts_hang_under_their_label():
     text = labelled("verdict", "word " * 40, width=60)
     lines = text.splitlines()

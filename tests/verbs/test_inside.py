@@ -19,8 +19,8 @@ from orthogon.cli.main import app
 from orthogon.data.encoders import ImageEncoder
 from orthogon.errors import RecipeError, RunError
 from orthogon.strategy.eyeball import draw_eyeball
-from orthogon.train.recipe import DataSettings, TaskSettings
 from orthogon.train.run import Run
+from orthogon.train.settings import DataSettings, TaskSettings
 from orthogon.train.task import Task
 from orthogon.verbs import inside as verb
 from orthogon.vision.generate import Generate

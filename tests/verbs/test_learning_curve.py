@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 import numpy as np
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 
 from orthogon.errors import RecipeError, RunError
+from orthogon.tasks.metrics import mean_metric
 from orthogon.verbs.learning_curve import learning_curve
 from orthogon.verbs.train import train
 
@@ -59,3 +61,10 @@ def test_what_cannot_be_trained_is_refused(run, tmp_path):
                  options={"train.steps": 2, "train.preflight": False})
     with pytest.raises(RunError, match="in memory"):
         learning_curve(held)
+
+
+def test_no_curve_towards_a_best_that_there_is_not(run, monkeypatch):
+    monkeypatch.setattr("orthogon.verbs.task_of.metric_of", lambda run: mean_metric("psnr", lambda rows: rows["loss"],
+                                                                                    best=math.inf))
+    with pytest.raises(RunError, match="psnr has no best value"):
+        learning_curve(run)

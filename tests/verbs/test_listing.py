@@ -115,7 +115,7 @@ def test_listing_does_not_import_torch():
 def test_every_knob_has_a_problem_or_says_why_it_is_none():
     from typing import get_args
 
-    from orthogon.train.recipe import Problem
+    from orthogon.train.settings import Problem
     from orthogon.verbs.listing import PROBLEMS
 
     assert tuple(PROBLEMS) == get_args(Problem)
@@ -192,7 +192,7 @@ def test_models_of_one_family_share_the_rows_of_their_options():
 def test_an_option_of_a_model_out_of_bounds_is_refused_before_it_is_built(model, options):
     from orthogon.nn.spec import InputSpec, ModelSpec
     from orthogon.train.build import build_model
-    from orthogon.train.recipe import ModelSettings
+    from orthogon.train.settings import ModelSettings
 
     spec = ModelSpec((InputSpec("number", (4,)),), 2)
     with pytest.raises(RecipeError, match=f"{next(iter(options))} is from"):

@@ -9,7 +9,7 @@ import pytest
 
 import orthogon as og
 from orthogon.data.corrections import Correction, write_corrections
-from orthogon.errors import RecipeError
+from orthogon.errors import DataError, RecipeError
 from orthogon.train.recipe import Recipe
 from orthogon.verbs.prepare import prepare
 
@@ -29,6 +29,19 @@ def test_corrected_labels_move_nothing_and_open_no_sealed_test_set(tmp_path):
     passport = before.passport.write(tmp_path / "passport.json")
     again = prepare(recipe, passport=passport)  # the passport of the data as given is that of the corrected data
     assert again.data.target_column().cell(rows[0]) != labels.cell(rows[0])
+
+
+def test_of_text_alone_it_is_said_what_can_be_learnt(tmp_path):
+    (tmp_path / "book.txt").write_text("It was a day.\nAnd it was cold.\n" * 20)
+    with pytest.raises(DataError, match=r"(?s)no target column.*--task language.*data.running=true"):
+        og.train(tmp_path / "book.txt", out=tmp_path / "runs", quiet=True)
+
+
+def test_what_the_task_finds_in_the_data_is_told_before_training(tmp_path, capsys):
+    (tmp_path / "lines.txt").write_text("ab\nba\n" * 20 + "a" * 1200 + "\n")
+    og.train(tmp_path / "lines.txt", task="language", epochs=1, out=tmp_path / "runs", options={
+        "model.options": {"hidden": 4, "layers": 1}, "train.threads": 1, "train.preflight": False})
+    assert "1 of 41 texts have more than 1,000 characters" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_metric_that_does_not_exist_is_refused_before_there_is_a_folder(tmp_path):

@@ -166,3 +166,4 @@ def test_score_text():
     assert score_text({}) == ""
     assert score_text({"error": 0.006}) == "dev error 0.6 %"
     assert score_text({"rmse": 0.62134}) == "dev rmse 0.6213"
+    assert score_text({"entity_f1": 0.01067}) == "dev entity_f1 1.1 %"

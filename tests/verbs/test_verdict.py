@@ -43,6 +43,12 @@ def test_the_hardest_baseline_decides():
     assert tied.endswith(f"Linear is cheaper. {found.sentence}")
 
 
+def test_a_difference_without_an_interval_says_so():
+    base, better, _ = worlds()
+    found = against("linear", better, base) | {"verdict": "tied", "low": float("nan"), "high": float("nan")}
+    assert " points (no interval) on 500 examples of dev." in verdict(diagnosis(500, 10), [found])
+
+
 def test_comparisons_on_other_parts_do_not_count():
     base, _, worse = worlds()
     on_test = against("linear", worse, base) | {"split": "test"}

@@ -20,7 +20,8 @@ from orthogon.train import published
 from orthogon.train import weights as by_name
 from orthogon.train.build import build_model
 from orthogon.train.published import Preprocessing, Published
-from orthogon.train.recipe import ModelSettings, Recipe
+from orthogon.train.recipe import Recipe
+from orthogon.train.settings import ModelSettings
 from orthogon.train.weight_files import read_tensors, tensors_of
 from orthogon.verbs import get as get_verb
 from orthogon.verbs import verify as verify_verb

@@ -20,7 +20,8 @@ from orthogon.train.compute import Compute
 from orthogon.train.evaluate import as_rows, metrics_document, predict
 from orthogon.train.fit import fit, plan, with_defaults
 from orthogon.train.randomness import Draw
-from orthogon.train.recipe import DataSettings, Recipe, TaskSettings
+from orthogon.train.recipe import Recipe
+from orthogon.train.settings import DataSettings, TaskSettings
 from orthogon.vision.barlow_twins import BarlowTwins
 from orthogon.vision.barlow_twins_results import PixelNeighbors, by_nearest, jackknife
 

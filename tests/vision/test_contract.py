@@ -19,7 +19,7 @@ from orthogon.nn.cost import parameter_count
 from orthogon.nn.spec import InputSpec, ModelSpec
 from orthogon.nn.trunk import PictureNetwork
 from orthogon.train.build import build_model
-from orthogon.train.recipe import ModelSettings
+from orthogon.train.settings import ModelSettings
 
 OUTPUTS = 4
 SIDES, LARGE = range(8, 225), 224

@@ -9,7 +9,7 @@ from orthogon.errors import RecipeError
 from orthogon.nn.cost import multiply_adds
 from orthogon.nn.spec import InputSpec, ModelSpec
 from orthogon.train.build import build_model
-from orthogon.train.recipe import ModelSettings
+from orthogon.train.settings import ModelSettings
 from orthogon.vision.alexnet import alexnet, local_response_norm
 from orthogon.vision.blocks import choose_form, lone_picture, require_side
 from orthogon.vision.densenet import DenseBlock, Transition, densenet

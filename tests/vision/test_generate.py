@@ -13,8 +13,8 @@ from orthogon.stats.two_samples import all_distances, distances, energy_values
 from orthogon.train.compute import Compute
 from orthogon.train.evaluate import as_rows, evaluate, metrics_document, predict
 from orthogon.train.randomness import normal_by_row
-from orthogon.train.recipe import DataSettings, TaskSettings
 from orthogon.train.rows import Rows
+from orthogon.train.settings import DataSettings, TaskSettings
 from orthogon.verbs.listing import METRICS
 from orthogon.vision.gan import GAN, gan
 from orthogon.vision.generate import Generate

@@ -11,8 +11,9 @@ from PIL import Image
 
 from orthogon.errors import DataError, RecipeError
 from orthogon.train.randomness import Draw
-from orthogon.train.recipe import DataSettings, Recipe, TaskSettings
+from orthogon.train.recipe import Recipe
 from orthogon.train.run import Run
+from orthogon.train.settings import DataSettings, TaskSettings
 from orthogon.vision.hourglass import Hourglass
 from orthogon.vision.image_prior import NOISE, WARM, ImagePrior, PriorOptions, Restore, input_shape, psnr
 from orthogon.vision.one_picture import optimize, resized

@@ -20,8 +20,8 @@ from orthogon.errors import DataError, RecipeError
 from orthogon.tasks.infer import as_target, infer_task
 from orthogon.train.compute import Compute
 from orthogon.train.evaluate import as_rows, metrics_document, predict
-from orthogon.train.recipe import DataSettings, TaskSettings
 from orthogon.train.rows import Rows
+from orthogon.train.settings import DataSettings, TaskSettings
 from orthogon.vision.localization_baseline import MeanBox
 from orthogon.vision.localization_metrics import localization_metrics
 from orthogon.vision.localize import Localize, mirrored_name

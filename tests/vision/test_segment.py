@@ -14,7 +14,7 @@ from orthogon.errors import DataError, RecipeError
 from orthogon.train.compute import Compute
 from orthogon.train.evaluate import evaluate
 from orthogon.train.randomness import Draw
-from orthogon.train.recipe import DataSettings, TaskSettings
+from orthogon.train.settings import DataSettings, TaskSettings
 from orthogon.vision.segment import Segment
 from orthogon.vision.segment_baselines import CommonestClass, PixelLinear, colors
 from orthogon.vision.segment_losses import Truth, class_counts, dice_loss, pixel_entropy

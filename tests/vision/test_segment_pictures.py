@@ -14,7 +14,7 @@ import orthogon as og
 from orthogon.cli.main import app
 from orthogon.data.cells import cells
 from orthogon.errors import DataError
-from orthogon.train.recipe import DataSettings, TaskSettings
+from orthogon.train.settings import DataSettings, TaskSettings
 from orthogon.vision.segment import Segment
 from orthogon.vision.segment_pictures import enlarged_codes, mask_of, scaled_size
 

@@ -17,8 +17,9 @@ from orthogon.nn.style import content_cost, style_cost, total_variation
 from orthogon.train.compute import Compute
 from orthogon.train.observers import Observer
 from orthogon.train.randomness import Draw
-from orthogon.train.recipe import DataSettings, Recipe, TaskSettings
+from orthogon.train.recipe import Recipe
 from orthogon.train.run import Run
+from orthogon.train.settings import DataSettings, TaskSettings
 from orthogon.vision.eye import BORDER, Eye, check_layers, default_layers
 from orthogon.vision.one_picture import optimize, options_of, resized, to_pixels, within
 from orthogon.vision.squeezenet import squeezenet

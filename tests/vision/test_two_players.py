@@ -14,7 +14,7 @@ from orthogon.optim.schedules import Timeline
 from orthogon.train.checkpoint import copy_tree
 from orthogon.train.compute import Compute
 from orthogon.train.randomness import Draw
-from orthogon.train.recipe import ParameterRule, TrainSettings
+from orthogon.train.settings import ParameterRule, TrainSettings
 from orthogon.train.task import Batch
 from orthogon.vision import two_players
 from orthogon.vision.gan import GAN, gan

@@ -17,7 +17,8 @@ Data = Annotated[
     str | None,
     Argument(
         metavar="DATA", autocompletion=complete.data, show_default=False,
-        help="A folder of pictures, a table, or a public name; the bundled digits when left out.",
+        help="A folder of pictures, a table, texts (.txt, CoNLL, A.en,A.fr), or a public name; the bundled digits when "
+        "left out.",
     ),
 ]
 Task = Annotated[str | None, Option(help="{task.name}", autocompletion=complete.tasks, rich_help_panel=WHAT)]

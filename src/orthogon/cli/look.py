@@ -16,7 +16,8 @@ from orthogon.errors import DataError
 Data = Annotated[
     str,
     Argument(
-        metavar="DATA", help="A folder of pictures, a table, or a public name.", autocompletion=complete.data
+        metavar="DATA", autocompletion=complete.data,
+        help="A folder of pictures, a table, texts (.txt, CoNLL, A.en,A.fr), or a public name.",
     ),
 ]
 Target = Annotated[str | None, Option(metavar="COL", help="Column to learn.")]
@@ -36,8 +37,8 @@ def show(
         str,
         Argument(
             metavar="DATA|augment", autocompletion=complete.data,
-            help="A folder of pictures, a table, or a public name; or the word augment: what augmentation makes of "
-            "pictures.",
+            help="A folder of pictures, a table, texts, or a public name; or the word augment: what augmentation makes "
+            "of pictures.",
         ),
     ],
     of: Annotated[

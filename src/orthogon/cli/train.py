@@ -48,7 +48,8 @@ def train(
             metavar="DATA",
             autocompletion=complete.data,
             show_default=False,
-            help="A folder of pictures, a table, or a public name; the bundled digits when left out.",
+            help="A folder of pictures, a table, texts (.txt, CoNLL, A.en,A.fr), or a public name; the bundled digits "
+            "when left out.",
         ),
     ] = None,
     *,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from orthogon.data.columns import ImageColumn
+from orthogon.data.columns import ImageColumn, TextColumn
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.duplicates import MOST, exact_duplicates, near_duplicates, thumbnails
 from orthogon.data.passport import PART_ORDER, duplicates_across, row_digests
@@ -95,7 +95,10 @@ def check_row_duplicates(data: Dataset, side: Sides) -> list[Finding]:
     if same:
         findings.append(_rows(data, "duplicate-rows", "note", "rows that repeat an earlier row, target and all",
                               same, "Remove them, unless each is an observation of its own."))
-    if differ and data.target is not None:
+    if differ and data.target is not None and isinstance(data.columns[data.target], TextColumn):
+        findings.append(_rows(data, "several-answers", "note", "rows with the inputs of another row but another "
+                              "answer", differ, "Nothing, where several answers are right."))
+    elif differ and data.target is not None:
         findings.append(_rows(data, "duplicate-two-labels", "warning", "rows with the inputs of another row but "
                               "another target", differ,
                               "Look for a missing column, or accept that no model can be right on both."))

@@ -45,14 +45,17 @@ class Seen:
 def check_folder(folder: str | Path) -> list[Finding]:
     """Inspect every file below a folder, before or without reading it; `where` is relative to the folder.
 
-    Hidden files are passed over. Files that are neither pictures nor named like one give a note each.
+    Hidden files are passed over. Files that are neither pictures nor named like one give a note each, where there
+    are pictures beside them.
     """
     folder = Path(folder)
     paths = sorted(
         path for path in folder.rglob("*")
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
-    return inspect_files(paths, [path.relative_to(folder).as_posix() for path in paths])
+    findings = inspect_files(paths, [path.relative_to(folder).as_posix() for path in paths])
+    others = [finding for finding in findings if finding.kind == "other-files"]
+    return [] if len(others) == len(paths) else findings
 
 
 def inspect_files(paths: Sequence[str | Path], names: Sequence[str] = ()) -> list[Finding]:

@@ -75,7 +75,8 @@ def _missing(data: Dataset, name: str, column: Column) -> Iterator[Finding]:
                   remedy="Leave it out, or find out why: that a value is missing may itself tell the target.")
     else:
         yield _of(data, "missing-values", "note", what, row, column=name, value="",
-                  remedy="Nothing: gaps are filled, and marked as such, from the train rows.")
+                  remedy="Nothing: they are read as empty texts." if isinstance(column, TextColumn) else
+                  "Nothing: gaps are filled, and marked as such, from the train rows.")
 
 
 def _infinite(data: Dataset, name: str, column: NumberColumn) -> Iterator[Finding]:

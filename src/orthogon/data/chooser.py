@@ -63,14 +63,14 @@ class Chooser:
             return assign.by_groups(rows, sizes, stratum, self.group, self.rng)
         return assign.by_strata(rows, sizes, stratum, self.rng, home if self.stratum is not None else None)
 
-    def how(self, given: bool, target_source: str | None) -> str:
+    def how(self, given: bool, target_source: str | None, in_blocks: bool = False) -> str:
         words = ["parts as given"] if given else []
         if self.moments is not None:
             words.append("in their order" if self.time_column is None else f"by time ({self.time_column})")
         elif self.stratum is not None:
             words.append("stratified")
         if self.group is not None:
-            words.append("by group")
+            words.append("in blocks" if in_blocks else "by group")
         if target_source is not None:
             words.append(f"dev and test from {target_source}")
         return ", ".join(words) or "shuffled"

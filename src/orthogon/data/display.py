@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -25,12 +26,15 @@ from orthogon.data.masks import MaskColumn
 from orthogon.data.pictures import DETAILED, SMALL, materialize, network_size
 from orthogon.data.target_columns import ObjectColumn
 from orthogon.data.target_drawing import with_targets
+from orthogon.data.text_columns import TagsColumn, TokensColumn
 from orthogon.errors import DataError
 
 if TYPE_CHECKING:
     from PIL import Image
 
 _LONG = 40
+_TEXTS = 100
+"""Letters of a line that its texts share."""
 _MOST_COLUMNS = 60
 _MOST_SHOWN_COLUMNS = 12
 _ROWS = 8
@@ -152,8 +156,11 @@ class Shown:
         names = list(self.data.inputs)[:_MOST_SHOWN_COLUMNS]
         if self.data.target:
             names.append(self.data.target)
+        columns = [self.data.columns[name] for name in names]
+        texts = sum(isinstance(column, TextColumn | TokensColumn | TagsColumn) for column in columns)
+        most = max(_LONG, _TEXTS // max(1, texts))
         rows = [
-            [str(self.data.ids[row]), *(cell_text(self.data.columns[name], int(row)) for name in names)]
+            [str(self.data.ids[row]), *(cell_text(column, int(row), most) for column in columns)]
             for row in self.rows[:_ROWS]
         ]
         return ["id", *names], rows
@@ -177,7 +184,7 @@ COLUMN_HEADERS = ["column", "type", "missing", "distinct", "range or most freque
 def headline(data: Dataset) -> str:
     """One line: how many of what, how many classes, which parts and sources."""
     column = next((column for column in data.columns.values() if isinstance(column, ImageColumn)), None)
-    what = f"{len(data):,} rows, {len(data.columns)} columns"
+    what = f"{len(data):,} rows, {len(data.columns)} column{'' if len(data.columns) == 1 else 's'}"
     if column is not None:
         detailed = isinstance(data.columns.get(data.target or ""), MaskColumn)
         native, seen = column.uniform_size, network_size(column, most=DETAILED if detailed else SMALL)
@@ -237,10 +244,7 @@ def kind_of(column: Column) -> str:
 def describe(column: Column) -> tuple[int | None, str]:
     """How many distinct values (None where that says nothing), and the range or the most frequent ones."""
     if isinstance(column, CategoryColumn):
-        counts = column.counts()
-        top = np.argsort(-counts, kind="stable")[:4]
-        shown = ", ".join(f"{short(column.levels[i], 20)} {counts[i]:,}" for i in top)
-        return len(column.levels), shown + (" …" if len(column.levels) > 4 else "")
+        return len(column.levels), _commonest(column.levels, column.counts())
     if isinstance(column, NumberColumn):
         known = column.values[np.isfinite(column.values)]
         distinct = len(np.unique(known)) if column.width == 1 else None
@@ -250,11 +254,15 @@ def describe(column: Column) -> tuple[int | None, str]:
     if isinstance(column, DateColumn):
         known = column.values[~np.isnat(column.values)]
         return len(np.unique(known)), f"{known.min()} … {known.max()}" if known.size else "no value"
-    if isinstance(column, TextColumn):
+    if isinstance(column, TextColumn | TokensColumn):
         lengths = [len(value) for value in column.values if value is not None]
         middle = int(np.median(lengths)) if lengths else 0
-        what = f"half have over {middle} letters, the longest {max(lengths, default=0):,}"
+        unit = "letters" if isinstance(column, TextColumn) else "words"
+        what = f"half have over {middle} {unit}, the longest {max(lengths, default=0):,}"
         return len(set(column.values.tolist()) - {None}), what
+    if isinstance(column, TagsColumn):
+        return len(column.levels), _commonest(column.levels, np.bincount(column.codes[column.codes >= 0],
+                                                                         minlength=len(column.levels)))
     if isinstance(column, LabelsColumn):
         shares = np.nansum(column.values == 1, axis=0)
         return None, ", ".join(f"{short(name, 20)} {n:,}" for name, n in list(zip(column.names, shares))[:4])
@@ -268,8 +276,15 @@ def describe(column: Column) -> tuple[int | None, str]:
     return None, ""
 
 
-def cell_text(column: Column, row: int) -> str:
-    """One cell, short enough for a table."""
+def _commonest(levels: Sequence[str], counts: np.ndarray) -> str:
+    """The four most frequent with their counts."""
+    top: list[int] = np.argsort(-counts, kind="stable")[:4].tolist()
+    shown = ", ".join(f"{short(levels[i], 20)} {counts[i]:,}" for i in top)
+    return shown + (" …" if len(levels) > 4 else "")
+
+
+def cell_text(column: Column, row: int, most: int = _LONG) -> str:
+    """One cell, of at most so many letters."""
     if isinstance(column, MaskColumn):
         share = dict(zip(column.names, column.shares[row]))
         return short(", ".join(f"{name} {part:.0%}" for name, part in share.items() if part > 0) or "–")
@@ -281,7 +296,7 @@ def cell_text(column: Column, row: int) -> str:
         return f"[{inside}{', …' if len(value) > 4 else ''}]"
     if isinstance(value, float):
         return "–" if np.isnan(value) else f"{value:.10g}"
-    return short(str(value)) or "–"
+    return short(str(value), most) or "–"
 
 
 def _caption(target: Column, row: int) -> str:

@@ -68,7 +68,7 @@ def names(folder: Path) -> Dataset:
 
 def running_text(folder: Path) -> Dataset:
     """One text, in blocks."""
-    return read_running_text({"": folder / "input.txt"})
+    return read_running_text({"": [folder / "input.txt"]})
 
 
 def sentences(folder: Path) -> Dataset:

@@ -68,7 +68,8 @@ def read(
         pictures a str is a regular expression searched in the path; what its first bracket matches is the value.
     channels: 1 (grey) or 3 (RGB); default: 1 where every picture is grey.
     skip_bad: leave out files that cannot be read, each a finding; default: DataError that names them.
-    running: plain text is one running text, such as a book, read as blocks that follow each other.
+    running: plain text is one running text, such as a book, read as blocks that follow each other; of a folder all
+        its text files, one after the other.
     corrections: a CSV of id, given, corrected (`orthogon labels` writes it): these labels are changed, in all parts.
     name:    default: from the file, folder or public name; "data" for objects.
 
@@ -177,7 +178,7 @@ def _from_paths(paths: dict[str, Path], options: Options) -> Dataset:
         if not path.exists():
             raise DataError("no such file", where=str(path))
     if options.running:
-        return running_text.read_running_text(paths)
+        return running_text.read_running_text({part: [path] for part, path in paths.items()})
     if list(paths) == [""]:
         return _from_path(paths[""], options)
     if all(text_files.is_plain(path, options) for path in paths.values()):
@@ -188,10 +189,10 @@ def _from_paths(paths: dict[str, Path], options: Options) -> Dataset:
 
 
 def _from_path(path: Path, options: Options) -> Dataset:
+    if options.running:
+        return running_text.read_folder(path) if path.is_dir() else running_text.read_running_text({"": [path]})
     if path.is_dir():
         return _from_folder(path, options)
-    if options.running:
-        return running_text.read_running_text({"": path})
     suffix = path.suffix.lower()
     if idx.is_idx(path):
         return idx.read_file(path)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from orthogon.data.columns import ImageColumn, NumberColumn
+from orthogon.data.columns import ImageColumn, NumberColumn, TextColumn
 from orthogon.data.dataset import Dataset
+from orthogon.data.text_columns import TagsColumn
 from orthogon.errors import DataError, RecipeError
 from orthogon.stats import detectable_difference, examples_needed_paired
 
@@ -103,7 +104,7 @@ def about_sizes(data: Dataset, parts: Mapping[str, np.ndarray], folds: int | Non
 def _power(holds: str, n: int, noun: str, data: Dataset, offer_folds: bool) -> str:
     """What a set of n can show of a difference between two models."""
     held = f"{holds} {n:,} {noun}"
-    if data.target is not None and isinstance(data.columns[data.target], NumberColumn):
+    if data.target is None or isinstance(data.columns[data.target], NumberColumn | TextColumn | TagsColumn):
         # z of 95 % confidence plus z of 80 % power, in standard deviations of the paired difference
         spread = (1.960 + 0.842) / np.sqrt(n)
         return f"{held}: enough to see mean differences of {spread:.2f} standard deviations or more"

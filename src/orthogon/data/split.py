@@ -80,8 +80,9 @@ def split(
     in_folds = _folds(chooser, parts, folds) if folds is not None else []
     sentences = [*notes, *moved, *about_sizes(data, parts, folds, windows is not None), *_about_classes(data, parts)]
     method = {
-        "how": chooser.how(bool(given), target_source), "by": by, "stratified": chooser.stratum is not None,
-        "grouped": chooser.group is not None, "given": bool(given), "target_source": target_source,
+        "how": chooser.how(bool(given), target_source, windows is not None), "by": by,
+        "stratified": chooser.stratum is not None, "grouped": chooser.group is not None,
+        "in_blocks": windows is not None, "given": bool(given), "target_source": target_source,
         "target_train": target_train, "folds": folds, "time_column": chooser.time_column,
         "asked": {name: size for name, size in asked.items() if size is not None},
         "moved": {name: size for name, size in (("dev", move_dev), ("reserve", move_reserve)) if size},

@@ -25,6 +25,7 @@ _DATE_FORMATS = (
 _AMBIGUOUS_FORMATS = ("%d/%m/%Y", "%m/%d/%Y")
 _PICTURE = r"(?i)\.(jpe?g|png|webp)$"
 _FEW_LEVELS = 20
+_SEVERAL = r"^\d+([,;|] ?\d+)+$"
 
 
 @dataclass
@@ -153,12 +154,15 @@ def _from_strings(series: pl.Series, context: Context, out: Typed) -> Column:
         if not failed:
             return NumberColumn(_floats(numbers))
         if failed < len(present) / 2:
-            row = int(np.flatnonzero((numbers.is_null() & series.is_not_null()).to_numpy())[0])
+            strange = numbers.is_null() & series.is_not_null()
+            row = int(np.flatnonzero(strange.to_numpy())[0])
+            several = bool(series.filter(strange).str.contains(_SEVERAL).all())
             out.findings.append(
                 Finding(
                     "mixed-types", "warning", f"{failed:,} of {len(present):,} values are not numbers; the column was "
                     "read as text or category", where=context.where, row=row, column=series.name,
-                    value=str(series[row]), remedy="Mend the values, or write missing ones as an empty field.",
+                    value=str(series[row]), remedy="They hold several numbers: to learn each as a label, say --task "
+                    "multilabel." if several else "Mend the values, or write missing ones as an empty field.",
                 )
             )
         if (decimal := _decimal_comma(series, present)) is not None:

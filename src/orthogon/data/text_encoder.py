@@ -171,18 +171,23 @@ def words_recur(column: TextColumn) -> bool:
     return False
 
 
-def long_texts(data: Dataset, most: int | None) -> list[Finding]:
-    """One note for each text input of which some texts are cut. most: tokens; None: as many as are kept by default."""
+def long_texts(data: Dataset, most: int | None, tokens: TokenizerName | None = None) -> list[Finding]:
+    """One note for each text input of which some texts are cut. most: tokens; None: as many as are kept by default.
+
+    tokens: what texts are split into. Characters are counted, else words, of which no tokenizer makes fewer tokens.
+    """
+    unit = "characters" if tokens == "character" else "words"
     found = []
     for name, column in data.inputs.items():
-        if not isinstance(column, TextColumn):
+        if not isinstance(column, TextColumn) or isinstance(column, RunningText):
             continue
-        words = np.array([(value or "").count(" ") + 1 for value in column.values])
+        words = np.array([len(value or "") if tokens == "character" else (value or "").count(" ") + 1
+                          for value in column.values])
         cut = words > (most or LONGEST)
         if cut.any():
             row = int(np.argmax(words))
             found.append(Finding(
                 "long-text", "note", f"{int(cut.sum()):,} of {len(words):,} texts have more than {most or LONGEST:,} "
-                f"words, the longest {words[row]:,}; they are cut", where=f"{data.name}: id {data.ids[row]}",
+                f"{unit}, the longest {words[row]:,}; they are cut", where=f"{data.name}: id {data.ids[row]}",
                 column=name, remedy="Set data.max_tokens to read more of each."))
     return found

@@ -25,7 +25,7 @@ class Vocabulary:
         self._tokens = (*NAMES, *tokens)
         self._ids = {token: id for id, token in enumerate(tokens, start=FIRST_TOKEN)}
         if len(self._ids) != len(tokens):
-            raise DataError("a token occurs twice in the vocabulary")
+            raise DataError("a token occurs twice in the vocabulary", remedy="Give each token once.")
 
     @classmethod
     def fitted(cls, sequences: Iterable[Iterable[str]], size: int | None = None, minimum: int = 1) -> Vocabulary:

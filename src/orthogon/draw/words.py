@@ -15,7 +15,8 @@ MARGIN = 8
 def text_picture(lines: Sequence[str], columns: int = 80, most: int = 60, size: int = 13) -> Pixels:
     """Lines of text in letters of one width, black on white, H×W×3; longer ones are wrapped.
 
-    columns: letters of a line. most: lines that are drawn. size: of the letters, in pixels.
+    columns: letters of a line; the picture is as wide as its longest. most: lines that are drawn. size: of the letters,
+    in pixels.
     """
     from pathlib import Path
 
@@ -25,7 +26,8 @@ def text_picture(lines: Sequence[str], columns: int = 80, most: int = 60, size: 
     font = ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSansMono.ttf"), size)
     shown = [piece for line in lines for piece in wrap(line, columns, drop_whitespace=False) or [""]][:most]
     height = round(1.3 * size)
-    side = (round(columns * font.getlength("m")) + 2 * MARGIN, max(1, len(shown)) * height + 2 * MARGIN)
+    longest = max(map(len, shown), default=1)
+    side = (round(longest * font.getlength("m")) + 2 * MARGIN, max(1, len(shown)) * height + 2 * MARGIN)
     page = Image.new("RGB", side, "white")
     pen = ImageDraw.Draw(page)
     for number, line in enumerate(shown):

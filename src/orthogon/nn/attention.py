@@ -54,7 +54,7 @@ class BahdanauAttention(Attention):
         self.score = nn.Linear(size, 1, bias=False)
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        met = torch.tanh(self.query(queries).unsqueeze(2) + keys.unsqueeze(1))
+        met = (self.query(queries).unsqueeze(2) + keys.unsqueeze(1)).tanh_()
         return (met @ self.score.weight[0].to(met.dtype))
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from orthogon.errors import RecipeError
 from orthogon.nn.beam_spec import BeamSpec, coverage_of
-from orthogon.nn.top_values import top_values
+from orthogon.nn.top_sums import top_sums
 
 Step = Callable[[Tensor, Any], tuple[Any, ...]]
 """step(tokens: R, state) -> (log-probabilities R×V, state) or (log-probabilities, state, attention R×S)."""
@@ -49,7 +49,7 @@ class Hypotheses:
 
 @torch.no_grad()
 def search(step: Step, state: Any, begin: Tensor, end: int, at_most: int | Tensor, spec: BeamSpec, *,
-           banned: Sequence[int] = (), present: Tensor | None = None) -> Hypotheses:
+           banned: Sequence[int] = (), present: Tensor | None = None, wanted: int | None = None) -> Hypotheses:
     """The best sentences for each example of a batch (rows 28.03 to 28.09).
 
     step:    asked once per step for all beams of all sentences; see `Step`. It is given the last token of each row and
@@ -60,6 +60,8 @@ def search(step: Step, state: Any, begin: Tensor, end: int, at_most: int | Tenso
     at_most: tokens with END, for all sentences or N of them.
     banned:  ids that are never given (UNKNOWN, PAD).
     present: N×S, False where the source is padding; for `spec.coverage` alone, which needs attention.
+    wanted:  how many of the k sentences are asked for, the best ones; all where left out. With the stop "bound" the
+             search ends as soon as these are certain; what stands behind them is then what was found so far.
 
     What is found for a sentence does not depend on the others; one that is done leaves the batch. Where END cannot be
     given at all, the best beams stand as they are, unfinished. Raises RecipeError where `spec` cannot be followed,
@@ -85,7 +87,7 @@ def search(step: Step, state: Any, begin: Tensor, end: int, at_most: int | Tenso
         score = spec.score(total, t, ending, beams.coverage(spec, present).gather(1, parent))
         ended = beams.ended.merged(_Ended.of(score.where(over, -torch.inf), total, t, ending), spec)
         best, chosen = (kept[:, : spec.width] for kept in _descending(total.where(alive, -torch.inf)))
-        stops = _stops(spec, ended.score, best[:, 0], t, limits[beams.sentence], ending[:, 0])
+        stops = _stops(spec, ended.score, best[:, 0], t, limits[beams.sentence], ending[:, 0], wanted)
         done = last[:, 0] | ~alive.any(1) | stops
         if done.any():
             stuck = done & ~ended.score[:, 0].isfinite()
@@ -119,17 +121,15 @@ def _allowed(logs: Tensor, banned: Sequence[int], end: int, last: Tensor, spec: 
 
 def _candidates(beams: _Beams, logs: Tensor, most: int) -> tuple[Tensor, Tensor, Tensor]:
     """The best continuations, the best one first: sums, the beam that each continues, its token; N×C each."""
-    # The best of all are among the best of each beam: the sum is not made for V tokens.
-    values, tokens = top_values(logs, min(most, logs.shape[1]))
-    sums = (beams.total.view(-1, 1) + values).view(len(beams.total), -1)
-    total, index = sums.topk(min(most, sums.shape[1]))
+    total, place = top_sums(beams.total, logs, most)
     if not (total[:, 0] <= 1e-3).all():
         raise ValueError(f"the best beginning has the log-probability {total[:, 0].max().item():g}, expected at most "
                          "0; give log_softmax of the logits")
-    return total, index // values.shape[1], tokens.view(sums.shape).gather(1, index)
+    return total, place // logs.shape[1], place % logs.shape[1]
 
 
-def _stops(spec: BeamSpec, ended: Tensor, best: Tensor, t: int, limits: Tensor, top_ends: Tensor) -> Tensor:
+def _stops(spec: BeamSpec, ended: Tensor, best: Tensor, t: int, limits: Tensor, top_ends: Tensor,
+           wanted: int | None) -> Tensor:
     """Which sentences are done by the rule of `spec`. ended: N×k scores. best: N sums. top_ends: N."""
     full = ended.isfinite().all(1)
     if spec.width == 1 or spec.stop == "full":
@@ -137,7 +137,8 @@ def _stops(spec: BeamSpec, ended: Tensor, best: Tensor, t: int, limits: Tensor, 
     if spec.stop == "hopeless":
         return full & (spec.score(best, t, ended=False) <= ended.amin(1))
     if spec.stop == "bound":
-        return full & (spec.bound(best, t, limits) <= ended.amin(1))
+        last_wanted = ended.topk(min(wanted or spec.width, spec.width)).values[:, -1]
+        return last_wanted.isfinite() & (spec.bound(best, t, limits) <= last_wanted)
     return top_ends & (spec.stop == "top")
 
 

@@ -89,6 +89,16 @@ class Recurrent(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: tuple[State, ...] | None = None,
                 ) -> tuple[Tensor, tuple[State, ...]]:
+        return self._over(x, lengths, state, whole=lengths is None)
+
+    def outputs(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """The outputs of `forward` alone: in less time with an LSTM, whose memory after each sequence's own end nobody
+        asks for."""
+        return self._over(x, lengths, None, whole=True)[0]
+
+    def _over(self, x: Tensor, lengths: Tensor | None, state: tuple[State, ...] | None, whole: bool,
+              ) -> tuple[Tensor, tuple[State, ...]]:
+        """whole: whether no memory is asked for but that after the last step of the batch."""
         x, present = without_padding(x, lengths)
         lengths = None if lengths is None else lengths.to(x.device)
         last: list[State] = []
@@ -100,17 +110,17 @@ class Recurrent(nn.Module):
                 backward = suffix.endswith("_reverse")
                 start = self._start(x, None if state is None else state[len(last)])
                 given = reversed_steps(x, lengths) if backward else x
-                out, end = self._read(given, suffix, start, lengths, present)
+                out, end = self._read(given, suffix, start, lengths, present, whole)
                 outputs.append(reversed_steps(out, lengths) if backward else out)
                 last.append(end if _remembers(self.cell) else end[0])
             x = torch.cat(outputs, dim=2) if self.bidirectional else outputs[0]
         return zero_padding(x.transpose(0, 1), present), tuple(last)
 
     def _read(self, x: Tensor, suffix: str, start: tuple[Tensor, ...], lengths: Tensor | None, present: Tensor | None,
-              ) -> tuple[Tensor, tuple[Tensor, ...]]:
+              whole: bool) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer in one direction over T×N×D: the outputs T×N×H and the states after each last step."""
         weight_hh = F.dropout(getattr(self, "weight_hh" + suffix), self.rates["weight_dropout"], self.training)
-        if self._fused(x, lengths):
+        if self._fused(x, whole):
             names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
             weights = [weight_hh if name == "weight_hh" else getattr(self, name + suffix) for name in names]
             return _read_fused(self.cell, x, start, weights, lengths)
@@ -137,8 +147,9 @@ class Recurrent(nn.Module):
                 for norm in norms]
         return NormalizedLSTM(*over), F.linear(x, weight_ih), own
 
-    def _fused(self, x: Tensor, lengths: Tensor | None) -> bool:
-        """Whether torch's own layer does it, and faster: its LSTM does, on a GPU its others too.
+    def _fused(self, x: Tensor, whole: bool) -> bool:
+        """Whether torch's own layer does it, and faster: its LSTM does, on a GPU its others too, and for a single step
+        that is not learnt from all do.
 
         It has no recurrent noise, and gives c after the last step alone, not after each sequence's own.
         """
@@ -146,7 +157,9 @@ class Recurrent(nn.Module):
             return False
         if self.cell == "lstm" and self.hidden_size >= WIDE and x.shape[1] <= FEW and _learns_in_bf16(x):
             return False
-        return lengths is None if self.cell == "lstm" else x.is_cuda
+        if self.cell == "lstm":
+            return whole
+        return x.is_cuda or (len(x) == 1 and not torch.is_grad_enabled())
 
     def _start(self, x: Tensor, state: State | None) -> tuple[Tensor, ...]:
         dtype = next(self.parameters()).dtype  # that of memory and sums; products may be coarser

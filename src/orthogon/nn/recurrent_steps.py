@@ -57,7 +57,10 @@ class Steps(ABC):
 
 def unroll(steps: Steps, projected: Tensor, weight: Tensor, starts: Sequence[Tensor], own: Sequence[Tensor] = (),
            noise: Noise = Noise()) -> tuple[Tensor, ...]:
-    """The states of the cell, (T+1)×N×H each, differentiable once."""
+    """The states of the cell, (T+1)×N×H each, differentiable once; not while a network is exported, as it is to run."""
+    if torch.compiler.is_exporting():  # torch.export takes no autograd.Function, and out= no tensors that learn
+        weight, *rest = (each.detach() for each in (weight, *starts, *own))
+        return tuple(steps.forward(projected.detach(), weight, rest[: steps.states], rest[steps.states :], noise)[0])
     return _Unrolled.apply(steps, noise, projected, weight, *starts, *own)  # pyright: ignore[reportReturnType]
 
 

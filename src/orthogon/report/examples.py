@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orthogon.data.columns import Column, ImageColumn, TextColumn
+from orthogon.data.text_columns import TokensColumn
 from orthogon.draw.images import thumbnail, to_png_data_uri
 from orthogon.errors import DataError
 from orthogon.strategy.eyeball import draw_eyeball
@@ -147,5 +148,5 @@ def _text(column: Column, row: int) -> str:
     if isinstance(value, np.ndarray):
         flat = value.ravel()
         return ", ".join(f"{x:.4g}" for x in flat[:6]) + (f", … ({flat.size} numbers)" if flat.size > 6 else "")
-    text, most = str(value), TEXT_LETTERS if isinstance(column, TextColumn) else LETTERS
+    text, most = str(value), TEXT_LETTERS if isinstance(column, TextColumn | TokensColumn) else LETTERS
     return text if len(text) <= most else text[: most - 1] + "…"

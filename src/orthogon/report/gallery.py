@@ -119,7 +119,10 @@ def _records(view: View, rows: Rows, found: Sequence[int]) -> str:
 
 
 def _record_text(shown: dict[str, Any]) -> str:
-    return "; ".join(f"{name} {value}" for name, value in (shown.get("record") or {}).items())
+    record = shown.get("record") or {}
+    if len(record) == 1:
+        return next(iter(record.values()))
+    return "; ".join(f"{name} {value}" for name, value in record.items())
 
 
 def said(rows: Rows, row: int) -> tuple[str, str, str]:

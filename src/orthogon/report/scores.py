@@ -71,7 +71,7 @@ def training(page: Page, view: View) -> None:
         "Loss" + (" on train and dev." if len(losses) > 1 else "."), _points(losses, axis),
     )
     scores = progress.score_series(view)
-    if scores:
+    if scores and view.metric_title != "loss":
         factor = 100.0 if view.rate else 1.0
         scaled = {name: (x, [factor * y for y in ys]) for name, (x, ys) in scores.items()}
         label = view.metric_title + (", %" if view.rate else "")

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 KEPT, FOLDER = "sheets.json", "sheets"
 """Where a run keeps them: [{"name", "title", "line"}], and NAME.png each."""
 
-CELL = 128
+CELL, WIDE = 128, 256
+"""Pixels of a picture among those that were taken along the way, and of one that is wide, as text is."""
 
 
 def store_sheets(run: Run, task: Task, model: nn.Module, compute: Compute, rows: np.ndarray) -> None:
@@ -71,6 +72,7 @@ def sheets(page: Page, view: View) -> None:
             page.image(picture_address(picture), each["title"], f"{each['title']}. {each['line']}")
     if len(taken) > 1:
         pictures = [np.asarray(Image.open(path)) for path in taken]
-        strip = contact_sheet(pictures, [f"step {int(path.stem):,}" for path in taken], columns=min(6, len(taken)),
-                              cell=CELL)
+        cell = min(WIDE, max(CELL, *(picture.shape[1] for picture in pictures)))
+        strip = contact_sheet(pictures, [f"step {int(path.stem):,}" for path in taken],
+                              columns=min(6 * CELL // cell, len(taken)), cell=cell)
         page.image(picture_address(strip), "The same picture as training went on", "As training went on.")

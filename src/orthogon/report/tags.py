@@ -45,8 +45,10 @@ class TagFacts:
 
 
 def tag_facts(rows: Rows) -> TagFacts | None:
-    """Of rows whose targets and predictions are tags with blanks between; None where there are none. Words whose tags
-    are not known are left out."""
+    """Of rows that count "words": targets and predictions are tags with blanks between. None where there are none.
+    Words whose tags are not known are left out."""
+    if rows.get("words") is None:
+        return None
     truth, said = ([line.split(" ") for line in rows[name]] for name in ("target", "prediction"))
     lengths = np.array([len(line) for line in truth])
     names, codes = np.unique(_flat(truth) + _flat(said), return_inverse=True)

@@ -98,8 +98,8 @@ class View:
 
     @cached_property
     def tags(self) -> TagFacts | None:
-        """What the main evaluation says of tags, where words are tagged."""
-        return tag_facts(self.main_rows) if self.task == "tag" and self.main_rows is not None else None
+        """What the main evaluation says of tags, where it is of tagged words."""
+        return None if self.main_rows is None else tag_facts(self.main_rows)
 
     @cached_property
     def main(self) -> str | None:

@@ -31,8 +31,9 @@ from orthogon.serve.golden import check_golden, golden_document
 from orthogon.serve.predictor import Predictor
 from orthogon.serve.schema import Schema, schema_of
 from orthogon.train.build import build_model, build_task, source_hash
-from orthogon.train.recipe import ModelSettings, Recipe
+from orthogon.train.recipe import Recipe
 from orthogon.train.run import Run, finite
+from orthogon.train.settings import ModelSettings
 from orthogon.train.task import Task
 
 FORMAT = 1

@@ -17,17 +17,17 @@ import numpy as np
 
 from orthogon.data.columns import Column
 from orthogon.data.dataset import Dataset
-from orthogon.data.readers import table_files, text_files
+from orthogon.data.readers import parallel_files, table_files, text_files
 from orthogon.data.readers.boxes import object_names
 from orthogon.data.readers.options import Options, row_ids
 from orthogon.errors import DataError
 from orthogon.serve.convert import Remarks, from_column, from_series, pictures_of
-from orthogon.serve.schema import InputColumn, Schema
+from orthogon.serve.schema import InputColumn, Schema, listed
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from orthogon.train.recipe import DataSettings
+    from orthogon.train.settings import DataSettings
 
 
 @dataclass
@@ -58,6 +58,7 @@ def gather(inputs: Any, schema: Schema, settings: DataSettings) -> Gathered:
         return _from_array(np.array(texts, dtype=object)[:, None], schema)
     paths = _paths(inputs)
     if paths is not None:
+        _refuse_lone_text(paths, schema)
         return _from_paths(paths, schema, settings)
     if _are_dicts(inputs):
         return _from_frame(_frame_of_dicts(inputs), schema, "the items", None)
@@ -80,6 +81,14 @@ def _texts(inputs: Any, schema: Schema) -> list[str] | None:
     if not all(isinstance(each, str) for each in texts) or (len(texts) == 1 and _names_a_file(texts[0])):
         return None
     return list(texts)
+
+
+def _refuse_lone_text(paths: Sequence[Path], schema: Schema) -> None:
+    """DataError for a text where the network reads more than one."""
+    told = str(paths[0])
+    if any(column.kind == "text" for column in schema.columns) and re.search(r"\s", told) and not paths[0].exists():
+        raise DataError(f"a text alone is not enough: the network reads {listed(schema.names)}", where=repr(told),
+                        remedy="Give a table with these columns, or a dict of them.")
 
 
 def _names_a_file(text: str) -> bool:
@@ -118,7 +127,7 @@ def _read(inputs: Any) -> Dataset:
 
 
 def _from_dataset(data: Dataset, schema: Schema) -> Gathered:
-    """Columns by name; a single column of pictures or numbers also under another name. The target is not looked at."""
+    """Columns by name; a single column also under another name. The target is not looked at."""
     columns = {name: column for name, column in data.columns.items() if name != data.target or name in schema.names}
     if not schema.columns:
         return Gathered([str(each) for each in data.ids], data, np.arange(len(data)))
@@ -131,7 +140,8 @@ def _from_dataset(data: Dataset, schema: Schema) -> Gathered:
 
 def _renamed(columns: dict[str, Column], schema: Schema) -> dict[str, Column]:
     only = schema.columns[0]
-    alike = [name for name, column in columns.items() if column.kind == only.kind and name not in schema.ignored]
+    kinds = ("tokens", "text") if only.kind == "tokens" else (only.kind,)  # words are found in texts
+    alike = [name for name, column in columns.items() if column.kind in kinds and name not in schema.ignored]
     if len(schema.columns) == 1 and only.name not in columns and len(alike) == 1:
         return {only.name: columns[alike[0]]}
     return columns
@@ -213,6 +223,8 @@ def _from_paths(paths: Sequence[Path], schema: Schema, settings: DataSettings) -
     path = paths[0]
     if path.is_file() and table_files.table_suffix(path) and not text_files.is_plain(path):
         return _from_frame(_table(path, schema, settings), schema, str(path), path.parent)
+    if path.is_file() and parallel_files.language_of(path):
+        return _from_dataset(text_files.read_lines({"": path}, Options()), schema)
     return _from_dataset(_read(path), schema)
 
 

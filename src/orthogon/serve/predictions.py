@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orthogon.data.masks import Mask
+from orthogon.data.tag_schemes import OUTSIDE
 from orthogon.draw.tables import format_number, html_table, text_table
 from orthogon.errors import DataError
 from orthogon.serve.items import Items
@@ -20,7 +21,8 @@ class Predictions(Items):
     """Predictions in the order of the inputs; `predictions[0]`, `len(predictions)`, `for one in predictions`.
 
     Each is a dict: "id"; what the task decodes ("label", "probability", "probabilities"; "labels"; "value"; "shares" of
-    classes and the "mask" as an `orthogon.data.masks.Mask`, whose `codes` are the array; "tags" and "entities");
+    classes and the "mask" as an `orthogon.data.masks.Mask`, whose `codes` are the array; "tags", "entities" and the
+    "words" that they are of; "log_probability" and "perplexity" of a text);
     "notes" where something was taken as unknown or missing. An item that could not be used has "id" and "error"
     instead.
     """
@@ -99,7 +101,9 @@ def _said(item: dict[str, Any]) -> str | None:
     if "error" in item:
         return None
     if "tags" in item:
-        return " ".join(item["tags"])
+        return " ".join(word if tag == OUTSIDE else f"{word}/{tag}" for word, tag in zip(item["words"], item["tags"]))
+    if "log_probability" in item:
+        return f"log p {item['log_probability']:.2f}, perplexity {format_number(item['perplexity'])} a token"
     if "labels" in item:
         return ", ".join(item["labels"]) or "none"
     if "values" in item:
@@ -143,7 +147,7 @@ def _flat(item: dict[str, Any]) -> dict[str, Any]:
         elif name == "points":
             row |= {f"{point}_{axis}": number for point, place in (value or {}).items()
                     for axis, number in zip("xy", place)}
-        elif name == "tags":
+        elif name in ("tags", "words"):
             row[name] = " ".join(value)
         elif name == "entities":
             row[name] = "; ".join(f"{kind} {first} to {last}" for kind, first, last in value)

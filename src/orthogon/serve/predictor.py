@@ -87,12 +87,16 @@ class Predictor:
                 for row, said in zip(found.rows[start : start + SLAB], self._slab(found, start, batch_size)):
                     notes = found.remarks.notes.get(int(row))
                     items[row] |= {**said, **({"notes": notes} if notes else {})}
+        if sentences := next((column for column in self.schema.columns if column.kind == "tokens"), None):
+            for row, at in enumerate(found.rows):
+                items[at]["words"] = list(found.data.columns[sentences.name].values[row])  # type: ignore[attr-defined]
         return Predictions(items)
 
     def _asked(self, found: Gathered, rows: np.ndarray, batch_size: int | None) -> Predictions:
         """Of a table whose rows follow one another those that are to be answered: one item for each."""
         for row, what in found.remarks.errors.items():
-            raise DataError(f"the row {found.ids[row]!r} cannot be read, and others need it: {what}")
+            raise DataError(f"the row {found.ids[row]!r} cannot be read, and others need it: {what}",
+                            remedy="Mend it, or leave out all rows up to it.")
         with self.lock:
             self.task.attach(found.data, self.device)
             results = predict(self.task, self.network, rows, self.compute, batch_size)

@@ -125,7 +125,7 @@ def diagnose(
     if whole_train and "train" in levels:
         levels["train"] = Level.taken_as_exact(levels["train"].estimate)
     title = title_of(metric.name)
-    title = "error" if metric.name == "accuracy" else f"1 - {title}" if metric.higher_is_better else title
+    title = title.replace("accuracy", "error") if metric.name.endswith("accuracy") else metric.error_title(title)
     found = judge(
         levels, reference=reference, target_reference=target_reference, tolerance=tolerance,
         like_train=same_sources(parts, "train", "dev") if like_train is None else like_train,

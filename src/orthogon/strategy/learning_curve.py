@@ -111,19 +111,18 @@ def learning_curve(
     """The curve and the forecast from what trainings on subsets gave.
 
     measured: size -> for each draw the dev rows and the metric on the examples learnt; the same draws for every size,
-    and in each the same dev examples. Metrics of which more is better are at most 1, and become 1 − metric.
+    and in each the same dev examples. Metrics of which more is better become what they are below their best.
     """
     sizes = sorted(measured)
-    errors = np.array([[_error(metric, metric.value(rows)) for rows, _ in measured[size]] for size in sizes])
+    errors = np.array([[metric.error(metric.value(rows)) for rows, _ in measured[size]] for size in sizes])
     covariance = _covariance(measured, metric, errors, seed)
     unit, n = metric.estimate(measured[sizes[-1]][0][0]).unit, len(measured[sizes[-1]][0][0])
-    name = "error" if metric.name in ("accuracy", "error") else (
-        f"1 - {metric.name}" if metric.higher_is_better else metric.name)
+    name = "error" if metric.name in ("accuracy", "error") else metric.error_title(metric.name)
     means, spread = errors.mean(axis=1), np.sqrt(np.diag(covariance))
     method = "bootstrap over dev examples, spread of draws"
     points = tuple(
         Point(size, Estimate(float(mean), max(0.0, float(mean - 1.96 * sd)), float(mean + 1.96 * sd), n, method, unit),
-              float(np.mean([_error(metric, each) for _, each in measured[size]])), tuple(map(float, of)))
+              float(np.mean([metric.error(each) for _, each in measured[size]])), tuple(map(float, of)))
         for size, mean, sd, of in zip(sizes, means, spread, errors)
     )
     contrast = np.zeros(len(sizes))
@@ -134,10 +133,6 @@ def learning_curve(
     law = fit_power_law(sizes, means, covariance)
     gain = law.gain(2.0, n, unit)
     return LearningCurve(name, points, gain, law, _forecast(name, law, gain, sizes[-1], float(means[-1])))
-
-
-def _error(metric: Metric, value: float) -> float:
-    return 1.0 - value if metric.higher_is_better else value
 
 
 def _covariance(measured: Mapping[int, Sequence[tuple[Rows, float]]], metric: Metric, errors: Floats,
@@ -152,7 +147,7 @@ def _covariance(measured: Mapping[int, Sequence[tuple[Rows, float]]], metric: Me
         index = _resampled(first, generator)
         of_draw = [index if same else _resampled(measured[sizes[0]][d][0], generator) for d in range(draws)]
         drawn[replicate] = [
-            np.mean([_error(metric, metric.value(measured[size][d][0].take(of_draw[d]))) for d in range(draws)])
+            np.mean([metric.error(metric.value(measured[size][d][0].take(of_draw[d]))) for d in range(draws)])
             for size in sizes
         ]
     means = np.maximum(errors.mean(axis=1), 0.5 / len(first))

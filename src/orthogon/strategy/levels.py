@@ -26,7 +26,7 @@ PLAIN = "Wilson"
 class Level:
     """An error, less being better, and draws of what it may truly be.
 
-    estimate: a share of wrong answers, or the metric itself where less of it is better, else 1 - metric.
+    estimate: a share of wrong answers, or the metric itself where less of it is better, else what it is below its best.
     draws:    (20,000,). Of a share of single examples: from Beta(wrong + 1/2, right + 1/2). Of any other metric: about
               its estimate, normal on either side, so that 95 % of them lie within its interval (the bootstrap's over
               examples or groups, DeLong's, Rao and Scott's): a Monte Carlo form of the method by which Zou & Donner
@@ -76,16 +76,19 @@ class Level:
 
 
 def as_error(estimate: Estimate, metric: Metric) -> Estimate:
-    """The estimate in the language where less is better: 1 - metric where more of it is better (1 is the best)."""
+    """The estimate in the language where less is better: see `Metric.error`."""
     if not metric.higher_is_better:
         return estimate
-    return replace(estimate, value=1 - estimate.value, low=1 - estimate.high, high=1 - estimate.low)
+    value, low, high = map(metric.error, (estimate.value, estimate.high, estimate.low))
+    return replace(estimate, value=value, low=low, high=high)
 
 
 def _about(estimate: Estimate, seed: int) -> NDArray[np.float64]:
-    """Draws about the value, normal on either side, of which 95 % lie within the interval; errors are not negative."""
+    """Draws about the value, normal on either side, of which 95 % lie within the interval; none is negative where the
+    interval is not."""
     below, above = (abs(end - estimate.value) / critical(0.95) for end in (estimate.low, estimate.high))
     if not (isfinite(below) and isfinite(above)):
         return np.full(DRAWS, estimate.value)
     normal = np.random.default_rng(seed).normal(size=DRAWS)
-    return np.maximum(estimate.value + normal * np.where(normal < 0, below, above), 0.0)
+    least = 0.0 if estimate.low >= 0 else -np.inf
+    return np.maximum(estimate.value + normal * np.where(normal < 0, below, above), least)

@@ -49,6 +49,10 @@ def aligned(first: Rows, second: Rows) -> tuple[Rows, Rows]:
     if not np.array_equal(one, other, equal_nan=one.dtype.kind == other.dtype.kind == "f"):  # a point that is hidden
         raise DataError("the same ids have other targets in the second", where=f"{first.split} and {second.split}",
                         remedy="Compare models on one version of the labels.")
+    long, as_long = a.get("characters"), b.get("characters")  # of texts that are themselves the target
+    if long is not None and as_long is not None and not np.array_equal(long, as_long):
+        raise DataError("the same ids are other texts in the second", where=f"{first.split} and {second.split}",
+                        remedy="Compare models that were measured on the same texts, cut alike.")
     return a, b
 
 

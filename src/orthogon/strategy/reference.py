@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from typing import Any, Literal
 
@@ -24,7 +24,8 @@ class Reference:
     """A level of error to compare with (rows 14.06, 14.13, 14.15).
 
     kind:  "human": the best that people can do, which bounds the Bayes error from above; or "goal".
-    error: the level; a share of wrong answers, or the metric itself where less of it is better, else 1 - metric.
+    error: the level; a share of wrong answers, or the metric itself where less of it is better, else what it is below
+           its best.
     wrong, n: where it was measured: so many wrong of so many. Without them the level is taken as exact.
     """
 
@@ -71,8 +72,8 @@ def parse_reference(kind: Literal["human", "goal"], text: str, metric: Metric) -
     if name not in known:
         raise RecipeError(f"{name!r} is not what this run is judged by, which is {metric.name}", where=kind,
                           remedy=nearest(name, known))
-    more_is_better = metric.higher_is_better if name == metric.name else not metric.higher_is_better
-    return Reference(kind, _error(kind, name, value, more_is_better))
+    spoken_of = metric if name == metric.name else replace(metric, higher_is_better=not metric.higher_is_better)
+    return Reference(kind, spoken_of.error(_value(kind, name, value, spoken_of)))
 
 
 def name_in(text: str | None) -> str | None:
@@ -105,18 +106,19 @@ def _counted(kind: str, wrong: int, n: int, metric: Metric) -> Reference:
     return measured(wrong, n)
 
 
-def _error(kind: str, name: str, text: str, more_is_better: bool) -> float:
+def _value(kind: str, name: str, text: str, metric: Metric) -> float:
+    """The number, checked. metric: that of the name."""
     try:
         value = float(text)
     except ValueError:
         value = float("nan")
     if not isfinite(value):
         raise RecipeError(f"{text!r} is not a number", where=kind, remedy=f"For example: {name}=0.98")
-    if more_is_better or name in SHARES:
-        if not 0 <= value <= 1:
-            raise RecipeError(f"{name} lies between 0 and 1, not at {value:g}", where=kind,
-                              remedy=f"Give a share: {name}=0.98 for 98 %.")
+    if metric.higher_is_better or name in SHARES:
+        if isfinite(metric.best) and not 0 <= value <= metric.best:
+            raise RecipeError(f"{name} lies between 0 and {metric.best:g}, not at {value:g}", where=kind,
+                              remedy=f"Give a share: {name}=0.98 for 98 %." if metric.best == 1 else "")
     elif value < 0:
         raise RecipeError(f"{name} is not below 0, as {value:g} is", where=kind, remedy="Give it in its own unit.")
-    return 1 - value if more_is_better else value
+    return value
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from orthogon.train.compute import compute_of
 from orthogon.train.randomness import PreservedRandomness, generator, key
-from orthogon.train.recipe import TrainSettings
+from orthogon.train.settings import TrainSettings
 from orthogon.train.task import Batch, Task
 
 FEW = 4

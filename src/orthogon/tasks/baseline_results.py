@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from orthogon.tasks.classify import Classify
-from orthogon.tasks.multilabel import THRESHOLD, MultiLabel
+from orthogon.tasks.multilabel import MultiLabel
 from orthogon.tasks.regress import Regress
 from orthogon.tasks.supervised import Supervised
 
@@ -29,7 +29,7 @@ def multilabel_results(task: MultiLabel, rows: np.ndarray, shares: np.ndarray) -
     """shares: (n, L), the probability of each label."""
     safe, target = np.clip(shares, SMALLEST, 1 - SMALLEST), task.targets(rows)
     known = ~np.isnan(target)
-    carried, prediction = np.where(known, target, 0), (safe >= THRESHOLD).astype(np.float32)
+    carried, prediction = np.where(known, target, 0), (safe >= task.threshold).astype(np.float32)
     each = -(carried * np.log(safe) + (1 - carried) * np.log(1 - safe))
     count = np.where(known.any(axis=1), known.sum(axis=1), np.nan)
     return _finished(task, rows, {

@@ -14,8 +14,9 @@ from orthogon.tasks.design_matrix import design_matrix
 from orthogon.tasks.fitted_baseline import FittedBaseline
 from orthogon.tasks.multilabel import MultiLabel
 from orthogon.tasks.naive_bayes import NaiveBayes, is_affordable
+from orthogon.tasks.regress import Regress
 from orthogon.tasks.supervised import Supervised
-from orthogon.tasks.words_baseline import Words
+from orthogon.tasks.words_baseline import Words, WordsToNumbers
 from orthogon.train.task import Baseline, Task
 
 LINEAR_WORK = 4e10  # rows × inputs × outputs × iterations of the linear model: some seconds
@@ -29,7 +30,8 @@ def baselines_for(task: Task) -> list[Baseline]:
     labels at once."""
     assert isinstance(task, Supervised)  # noqa: S101
     kinds = set(task.inputs.kinds)
-    found: list[Baseline] = [Majority(), Words() if "text" in kinds else Linear()]
+    of_words = WordsToNumbers if isinstance(task, Regress) else Words
+    found: list[Baseline] = [Majority(), of_words() if "text" in kinds else Linear()]
     if isinstance(task, Classify) and "text" not in kinds and is_affordable(task):
         found.insert(1, NaiveBayes())
     several = isinstance(task, MultiLabel) and len(task.classes) > MOST_TREES_LABELS

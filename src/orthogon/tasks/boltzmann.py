@@ -27,8 +27,8 @@ from orthogon.tasks.unlabelled import Unlabelled
 from orthogon.train.compute import Compute
 from orthogon.train.randomness import uniform_by_row
 from orthogon.train.ranks import Ranks
-from orthogon.train.recipe import TrainSettings
 from orthogon.train.rows import Rows
+from orthogon.train.settings import TrainSettings
 from orthogon.train.step import Step
 from orthogon.train.task import Batch, Loss, Metric, Sheet, Sign
 
@@ -188,7 +188,7 @@ def boltzmann_metrics() -> tuple[Metric, ...]:
 
 
 def _mean(name: str, unit: str = "", higher_is_better: bool = True) -> Metric:
-    return mean_metric(name, lambda rows: _column(rows, name), unit, higher_is_better, needs=name)
+    return mean_metric(name, lambda rows: _column(rows, name), unit, higher_is_better, needs=name, best=0.0)
 
 
 def _column(rows: Rows, name: str) -> np.ndarray:

@@ -14,7 +14,7 @@ from orthogon.optim.schedules import Schedule, Timeline
 from orthogon.train.compute import Compute
 from orthogon.train.randomness import Draw
 from orthogon.train.ranks import Ranks
-from orthogon.train.recipe import TrainSettings
+from orthogon.train.settings import TrainSettings
 from orthogon.train.step import GradientStep
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from orthogon.tasks.encoded import Encoded
 from orthogon.tasks.season import naive_error, season_of
 from orthogon.tasks.supervised import Supervised
 from orthogon.tasks.window_inputs import MOST_LEVELS, WindowInputs
-from orthogon.train.recipe import DataSettings, TaskSettings
+from orthogon.train.settings import DataSettings, TaskSettings
 from orthogon.train.task import Baseline, Batch, Metric, Sheet
 
 LOSSES = ("absolute", "squared", "huber", "robust")

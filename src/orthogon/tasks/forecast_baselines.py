@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 
 import numpy as np
@@ -34,8 +35,9 @@ class _Forecaster(Baseline):
                  for part, chosen in zip(output.split(CHUNK), torch.as_tensor(rows).split(CHUNK))]
         return {name: torch.cat([each[name] for each in found]).cpu().numpy() for name in found[0]}
 
+    @abstractmethod
     def forecast(self, task: Forecast, rows: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
+        """Float (n, H)."""
 
 
 class Persistence(_Forecaster):

@@ -22,7 +22,7 @@ from orthogon.nn.spec import InputSpec
 
 if TYPE_CHECKING:
     from orthogon.train.randomness import Draw
-    from orthogon.train.recipe import DataSettings
+    from orthogon.train.settings import DataSettings
 
 
 class Inputs:

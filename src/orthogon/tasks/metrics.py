@@ -49,10 +49,11 @@ def mean_estimate(values: NDArray, rows: Rows, unit: str = "") -> Estimate:
 
 def mean_metric(
     name: str, values: Callable[[Rows], NDArray], unit: str = "", higher_is_better: bool = True, needs: str = "",
+    best: float = 1.0,
 ) -> Metric:
     """A metric that is the mean of one value per example."""
     return Metric(name, lambda rows: mean_estimate(values(rows), rows, unit),
-                  lambda rows: weighted_mean(values(rows), rows), higher_is_better, needs, values)
+                  lambda rows: weighted_mean(values(rows), rows), higher_is_better, needs, values, best)
 
 
 def classification_metrics(positive: int | None) -> tuple[Metric, ...]:

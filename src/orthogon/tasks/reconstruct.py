@@ -24,7 +24,7 @@ from orthogon.tasks.encoded import wide
 from orthogon.tasks.unlabelled import Unlabelled
 from orthogon.train.evaluate import predict
 from orthogon.train.randomness import Draw, normal_by_row
-from orthogon.train.recipe import DataSettings, TaskSettings
+from orthogon.train.settings import DataSettings, TaskSettings
 from orthogon.train.task import Baseline, Batch, Loss, Metric, Part, Sheet
 
 if TYPE_CHECKING:

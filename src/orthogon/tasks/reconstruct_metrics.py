@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import log
+from math import inf, log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +29,11 @@ def reconstruction_metrics(bernoulli: bool, pictures: bool, corrupted: bool, val
     if not pictures:
         return (error, *parts)
     of_pictures = (
-        mean_metric("psnr", lambda rows: psnr(rows["squared_error"]), "dB"),
+        mean_metric("psnr", lambda rows: psnr(rows["squared_error"]), "dB", best=inf),
         mean_metric("rounded_accuracy", lambda rows: rows["rounded"]),
     )
     if corrupted:
-        of_pictures = (mean_metric("psnr_gain", psnr_gain, "dB"), *of_pictures)
+        of_pictures = (mean_metric("psnr_gain", psnr_gain, "dB", best=inf), *of_pictures)
     if not bernoulli:
         return (error, *of_pictures, *parts)
     return (mean_metric("nats", nats, "nats", False), *parts,

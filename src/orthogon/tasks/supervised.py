@@ -18,7 +18,7 @@ from orthogon.data.dataset import Dataset
 from orthogon.errors import DataError, RecipeError
 from orthogon.nn.auxiliary import outputs_by_weight
 from orthogon.tasks.encoded import Encoded, wide
-from orthogon.train.recipe import DataSettings, TaskSettings
+from orthogon.train.settings import DataSettings, TaskSettings
 from orthogon.train.task import Batch, Loss, Part
 
 

@@ -16,7 +16,7 @@ from orthogon.data.dataset import Dataset
 from orthogon.data.encode import ImageEncoder
 from orthogon.errors import DataError
 from orthogon.tasks.encoded import Encoded
-from orthogon.train.recipe import DataSettings, TaskSettings
+from orthogon.train.settings import DataSettings, TaskSettings
 from orthogon.train.task import Baseline, Batch
 
 UNKNOWN = -1

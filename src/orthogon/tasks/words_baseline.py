@@ -27,7 +27,7 @@ class Words(FittedBaseline):
     """
 
     name = "tf-idf svm"
-    line = "a linear SVM (of numbers ridge regression) on TF-IDF of words and pairs of words"
+    line = "a linear SVM on TF-IDF of words and pairs of words"
 
     def fit(self, task: Task, rows: np.ndarray) -> None:
         assert isinstance(task, Supervised)  # noqa: S101
@@ -46,6 +46,13 @@ class Words(FittedBaseline):
         from sklearn.linear_model import Ridge
 
         return Ridge(solver="lsqr")
+
+
+class WordsToNumbers(Words):
+    """The same, where numbers are predicted."""
+
+    name = "tf-idf ridge"
+    line = "ridge regression on TF-IDF of words and pairs of words"
 
 
 def word_matrix(task: Encoded, rows: np.ndarray, vectorizers: dict[str, Any]) -> Any:

@@ -22,8 +22,8 @@ from orthogon.nn.padding import lengths_of
 from orthogon.nn.spec import BEGIN, END, FIRST_TOKEN, PAD, UNKNOWN
 from orthogon.tasks.encoded import wide
 from orthogon.tasks.unlabelled import Unlabelled
-from orthogon.train.recipe import DataSettings, TaskSettings
 from orthogon.train.sampler import Bucketed, Sampler, Streams
+from orthogon.train.settings import DataSettings, TaskSettings
 from orthogon.train.task import Baseline, Batch, Loss, Metric, Part, Sheet
 
 STEPS = {True: 128, False: 35}
@@ -52,6 +52,7 @@ class Language(Unlabelled):
     marks = True
     legend = "Samples are drawn token by token from what the network says comes next."
     most_at_once: ClassVar[int] = 256  # type: ignore[assignment]
+    put_to_use = "write {run}"
 
     def __init__(self, settings: TaskSettings, data: DataSettings, augment: Augmentation | None = None) -> None:
         super().__init__(settings, data, augment)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from orthogon.errors import RecipeError
 from orthogon.nn.recurrent import Recurrent
 from orthogon.nn.spec import PAD, ModelSpec
+from orthogon.tasks.encoded import wide
 
 TIED_FROM = 10_000
 """Ids of a vocabulary from which the output layer is the embedding again, where nothing else is asked for."""
@@ -64,9 +65,9 @@ class LanguageRNN(nn.Module):
     def log_probabilities(self, features: Tensor) -> Tensor:
         if isinstance(self.output, nn.AdaptiveLogSoftmaxWithLoss):
             with torch.autocast(features.device.type, enabled=False):
-                flat = self.output.log_prob(_wide(features).flatten(0, -2))
+                flat = self.output.log_prob(wide(features).flatten(0, -2))
             return flat.view(*features.shape[:-1], -1)
-        return _wide(self.output(features)).log_softmax(-1)
+        return wide(self.output(features)).log_softmax(-1)
 
     def _costs(self, features: Tensor, targets: Tensor) -> Tensor:
         """Of M×H and M: −log p of each target."""
@@ -79,17 +80,13 @@ class LanguageRNN(nn.Module):
     def _costs_at_once(self, features: Tensor, targets: Tensor) -> Tensor:
         if isinstance(self.output, nn.AdaptiveLogSoftmaxWithLoss):
             with torch.autocast(features.device.type, enabled=False):  # it adds up in the type that it is given
-                return -self.output(_wide(features), targets).output
-        return F.cross_entropy(_wide(self.output(features)), targets, reduction="none")
+                return -self.output(wide(features), targets).output
+        return F.cross_entropy(wide(self.output(features)), targets, reduction="none")
 
     def _drop(self, x: Tensor, rate: float) -> Tensor:
         if not self.variational:
             return F.dropout(x, rate, self.training)
         return x * F.dropout(torch.ones_like(x[:, :1]), rate, self.training)
-
-
-def _wide(x: Tensor) -> Tensor:
-    return x if x.dtype == torch.float64 else x.float()
 
 
 def language_rnn(

@@ -25,7 +25,7 @@ class RecurrentReader(Reader):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """N×T×D and (N,) -> N×width."""
-        outputs, _ = self.recurrent(x, lengths)
+        outputs = self.recurrent.outputs(x, lengths)
         if self.pooling == "mean":
             return outputs.sum(1) / lengths.clamp(min=1).unsqueeze(1)
         if self.pooling == "max":

@@ -186,7 +186,7 @@ class Tag(Supervised):
 
     def results(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """"codes" int16 N×T of the data, which `together` turns into "prediction"; with a target also "loss", "score",
-        "weight", and of entities "correct", "guessed", "gold"."""
+        "words" (whose tags are known), "weight", and of entities "correct", "guessed", "gold"."""
         said = self._said(model, batch)
         return self.judged(self._likeliest(said, batch), None if batch.target is None else self._losses(said, batch),
                            batch)
@@ -208,6 +208,7 @@ class Tag(Supervised):
         words = known.sum(1)
         found["loss"] = (losses / words).float()
         found["score"] = ((predicted == codes) & known).sum(1) / words
+        found["words"] = words
         weight = self._with_weight({}, batch).get("weight")
         found["weight"] = words.float() if weight is None else words * weight
         if self.scheme:

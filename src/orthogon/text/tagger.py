@@ -42,8 +42,10 @@ class CharacterRecurrent(nn.Module):
         self.recurrent = Recurrent(CHARACTER_EMBEDDING, width // 2, bidirectional=True)
 
     def forward(self, ids: Tensor) -> Tensor:
-        _, state = self.recurrent(self.table(ids), lengths_of(ids).clamp(min=1))
-        return torch.cat([hidden for hidden, _ in state], dim=1)
+        lengths = lengths_of(ids).clamp(min=1)
+        forward, backward = self.recurrent.outputs(self.table(ids), lengths).chunk(2, dim=2)
+        last = (lengths - 1).view(-1, 1, 1).expand(-1, 1, forward.shape[2])
+        return torch.cat([forward.gather(1, last).squeeze(1), backward[:, 0]], dim=1)
 
 
 _READERS = {"convolution": CharacterConvolution, "recurrent": CharacterRecurrent, "none": None}
@@ -74,7 +76,7 @@ class Tagger(nn.Module):
         features = self.table(self._some_unknown(words))
         if self.characters is not None:
             features = torch.cat([features, self._spelled(words != PAD, letters, features)], dim=2)
-        read, _ = self.recurrent(self.dropout(features), lengths_of(words).clamp(min=1))
+        read = self.recurrent.outputs(self.dropout(features), lengths_of(words).clamp(min=1))
         emissions = self.output(self.dropout(read))
         return emissions if self.crf is None else self.crf(emissions)
 
@@ -86,10 +88,11 @@ class Tagger(nn.Module):
         return words.masked_fill(hidden & (words != PAD), UNKNOWN)
 
     def _spelled(self, there: Tensor, letters: Tensor, like: Tensor) -> Tensor:
-        """N×T×width: what the characters say of each word; nothing is computed of padding."""
+        """N×T×width: what the characters say of each word; nothing is computed of padding, nor twice of one form."""
         assert self.characters is not None  # noqa: S101
         found = like.new_zeros(*there.shape, self.character_width)
-        found[there] = self.characters(letters[there]).to(found.dtype)
+        forms, which = letters[there].unique(dim=0, return_inverse=True)
+        found[there] = self.characters(forms)[which].to(found.dtype)
         return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -26,8 +26,8 @@ from orthogon.train.sampler import Bucketed, Sampler
 from orthogon.train.task import Baseline, Batch, Loss, Metric, Part, Sheet
 
 if TYPE_CHECKING:
-    from orthogon.strategy.blame import Searched
     from orthogon.text.encoder_decoder import EncoderDecoder
+    from orthogon.train.searched import Searched
 
 
 class Translate(Encoded):
@@ -197,7 +197,7 @@ class Translate(Encoded):
         return self._results(model, batch, replace(self.beam, width=1))
 
     def _results(self, model: nn.Module, batch: Batch, spec: BeamSpec) -> dict[str, Tensor]:
-        written = self.translated(model, batch.inputs[0], spec)
+        written = self.translated(model, batch.inputs[0], spec, wanted=1)
         longest = self.encoder.longest
         found = {"ids": F.pad(written.ids[:, 0], (0, longest - written.ids.shape[2])),
                  "objective": written.scores[:, 0],
@@ -210,12 +210,14 @@ class Translate(Encoded):
                       "reference_objective": spec.score(-losses, tokens).masked_fill(never, -torch.inf)}
         return self._with_weight(found, batch)
 
-    def translated(self, model: nn.Module, source: Tensor, spec: BeamSpec) -> Hypotheses:
-        """The n best texts of each source, N×S."""
-        begin = torch.full((len(source),), BEGIN, device=source.device)
-        network: EncoderDecoder = model  # type: ignore[assignment]
+    def translated(self, model: nn.Module, source: Tensor, spec: BeamSpec, wanted: int | None = None) -> Hypotheses:
+        """The n best texts of each source, N×S; of these `wanted` for certain, all where left out."""
+        if not (hasattr(model, "start") and hasattr(model, "step")):
+            raise RecipeError(f"{type(model).__name__} cannot write token by token", where="model", remedy="Take "
+                              "encoder_decoder, or give yours the methods start and step of it.")
+        begin, network = torch.full((len(source),), BEGIN, device=source.device), cast("EncoderDecoder", model)
         return search(network.step, network.start(source), begin, END, self.encoder.longest - 1, spec,
-                      banned=(PAD, UNKNOWN, BEGIN), present=source != PAD)
+                      banned=(PAD, UNKNOWN, BEGIN), present=source != PAD, wanted=wanted)
 
     def together(self, results: dict[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
         """The ids that were written as texts, judged."""

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from orthogon.nn.beam import Hypotheses
 from orthogon.nn.spec import PAD
-from orthogon.strategy.blame import Searched, WideBeam
 from orthogon.text.bleu import ChrF
+from orthogon.train.searched import Searched, WideBeam
 
 if TYPE_CHECKING:
     from orthogon.text.translate import Translate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -17,9 +17,9 @@ AT_ONCE = 512
 
 
 class TranslationMemory(Baseline):
-    """The target of the train pair whose source is nearest by the cosine of TF-IDF vectors (row 26.05), of words, or of
-    runs of one to three letters where the target is written letter by letter; the source itself where none shares
-    anything with it."""
+    """The target of the train pair whose source is nearest by the cosine of TF-IDF vectors (rows 26.09, 26.10), of
+    words, or of runs of one to three letters where the target is written letter by letter; the source itself where none
+    shares anything with it."""
 
     name = "translation memory"
     line = "the translation of the most similar source in train"
@@ -27,7 +27,7 @@ class TranslationMemory(Baseline):
     def fit(self, task: Task, rows: np.ndarray) -> None:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        translate: Translate = task  # type: ignore[assignment]
+        translate = cast("Translate", task)
         self.targets = translate.targets(rows)
         letters: dict[str, Any] = {"analyzer": "char", "ngram_range": (1, 3), "lowercase": False}
         words: dict[str, Any] = {"token_pattern": r"(?u)\w+|[^\w\s]"}
@@ -35,7 +35,7 @@ class TranslationMemory(Baseline):
         self.memory = self.vectors.fit_transform(translate.sources(rows)).T.tocsr()
 
     def results(self, task: Task, rows: np.ndarray) -> Mapping[str, np.ndarray]:
-        translate: Translate = task  # type: ignore[assignment]
+        translate = cast("Translate", task)
         sources, found = translate.sources(rows), []
         for start in range(0, len(sources), AT_ONCE):
             some = sources[start : start + AT_ONCE]

@@ -43,7 +43,7 @@ def _of_sums(name: str, score: Bleu | ChrF, column: str) -> Metric:
         return replace(of, method=f"{of.method}; {score.signature()}")
 
     return Metric(name, found, lambda rows: float(score.value(rows[column].sum(axis=0, dtype=np.float64))),
-                  needs=column)
+                  needs=column, best=100.0)
 
 
 def _perplexity(rows: Rows) -> Estimate:

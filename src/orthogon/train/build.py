@@ -23,8 +23,9 @@ from orthogon.nn.norm_statistics import measure_norms, unmeasured_norms
 from orthogon.nn.spec import ModelSpec
 from orthogon.train.pretrained import load_weights
 from orthogon.train.randomness import key
-from orthogon.train.recipe import ModelSettings, Recipe, TrainSettings
+from orthogon.train.recipe import Recipe
 from orthogon.train.sampler import Sampler
+from orthogon.train.settings import ModelSettings, TrainSettings
 from orthogon.train.task import Task
 from orthogon.train.transfer import freeze_for, last_of_trunk
 from orthogon.train.weights import Weights, find

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from orthogon.errors import RecipeError
 from orthogon.train.optimizer import can_be_fused, is_elementwise
-from orthogon.train.recipe import TrainSettings
+from orthogon.train.settings import TrainSettings
 
 # Below so many multiply-adds a step one thread is used. A second one saves a third at most there (2-core Xeon, 2026),
 # and where another program wants a core as well, threads that wait for each other make such a step 50 times slower.

@@ -11,7 +11,7 @@ from orthogon.errors import RecipeError
 from orthogon.nn.explicit import ExplicitGradient, can_write_out
 from orthogon.nn.modes import evaluating
 from orthogon.train.compute import Workload
-from orthogon.train.recipe import TrainSettings
+from orthogon.train.settings import TrainSettings
 from orthogon.train.step import GradientStep
 from orthogon.train.task import Batch, Task
 

@@ -35,9 +35,10 @@ from orthogon.train.observers import Observer
 from orthogon.train.optimizer import usual_settings
 from orthogon.train.pace import planned_steps, seconds_per_step
 from orthogon.train.ranks import Ranks
-from orthogon.train.recipe import Recipe, TrainSettings
+from orthogon.train.recipe import Recipe
 from orthogon.train.run import Run
 from orthogon.train.sampler import Sampler
+from orthogon.train.settings import TrainSettings
 from orthogon.train.snapshots import Snapshots
 from orthogon.train.step import GradientStep, Step
 from orthogon.train.task import Batch, Task

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from orthogon.errors import RunError
 from orthogon.train.randomness import Draw, PreservedRandomness
-from orthogon.train.recipe import TrainSettings
 from orthogon.train.sampler import Sampler
+from orthogon.train.settings import TrainSettings
 from orthogon.train.step import GradientStep
 
 

@@ -14,7 +14,7 @@ from orthogon.errors import RecipeError
 from orthogon.nn.freeze import stages
 from orthogon.optim.backstitch import Backstitch
 from orthogon.optim.groups import Pace, Rule, parameter_groups, stage_paces, unfreezing
-from orthogon.train.recipe import TrainSettings
+from orthogon.train.settings import TrainSettings
 
 RMS_DECAY = 0.999
 """Of RMSprop and the Adam family where the recipe leaves it open (35.12); of Adadelta it is torch's 0.9."""

@@ -14,8 +14,8 @@ from orthogon.train.build import build_sampler
 from orthogon.train.compute import compute_of
 from orthogon.train.evaluate import predict
 from orthogon.train.randomness import Draw, PreservedRandomness
-from orthogon.train.recipe import TrainSettings
 from orthogon.train.sampler import Sampler
+from orthogon.train.settings import TrainSettings
 from orthogon.train.task import Task
 
 PROBE_SECONDS = 3.0

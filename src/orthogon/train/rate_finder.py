@@ -18,7 +18,7 @@ from orthogon.train.build import starting_model
 from orthogon.train.compute import compute_of
 from orthogon.train.fit import Plan
 from orthogon.train.randomness import Draw, PreservedRandomness
-from orthogon.train.recipe import TrainSettings
+from orthogon.train.settings import TrainSettings
 from orthogon.train.step import GradientStep
 from orthogon.train.task import Task
 

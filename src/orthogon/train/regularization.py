@@ -9,7 +9,7 @@ from torch import nn
 
 from orthogon.nn.max_norm import limit_norms
 from orthogon.nn.penalties import add_l2_gradient, penalized_weights, soft_threshold
-from orthogon.train.recipe import TrainSettings
+from orthogon.train.settings import TrainSettings
 
 
 class Regularization:

@@ -21,8 +21,8 @@ from orthogon.train.compute import Compute
 from orthogon.train.optimizer import asks_again, build_optimizer, optimizer_groups
 from orthogon.train.randomness import Draw
 from orthogon.train.ranks import Ranks
-from orthogon.train.recipe import TrainSettings
 from orthogon.train.regularization import Regularization
+from orthogon.train.settings import TrainSettings
 from orthogon.train.task import Batch, Loss, Task
 
 
@@ -53,7 +53,10 @@ class Step(ABC):
         return self.model()
 
     def run_model(self, rows: Tensor) -> None:  # noqa: B027 - not every model is called on rows
-        """Call the model on rows without augmentation, for somebody who listens in; nothing where it takes no rows."""
+        """Call the model on rows without augmentation, for somebody who listens in; nothing where it takes no rows.
+
+        In float32: beneath a TorchDispatchMode no types are cast, and functions made of others would meet two.
+        """
 
     def figures(self) -> dict[str, Tensor]:
         """Scalars that tell how the last step went, kept in the health records; none by default."""
@@ -229,8 +232,7 @@ class GradientStep(Step):
     def run_model(self, rows: Tensor) -> None:
         if self.carried is None:  # a state that is carried fits whole batches alone
             batch = self.task.batch(rows)
-            with self.compute.precision():
-                self.task.loss(self.plain, batch._replace(inputs=self.compute.lay_out(batch.inputs)))
+            self.task.loss(self.plain, batch._replace(inputs=self.compute.lay_out(batch.inputs)))
 
     def evaluation_model(self) -> nn.Module:
         return self.average.model if self.average else self.plain

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
     from orthogon.data.dataset import Dataset, Finding
     from orthogon.data.windows import Windows
     from orthogon.optim.schedules import Timeline
-    from orthogon.strategy.blame import Searched
     from orthogon.train.compute import Compute
     from orthogon.train.randomness import Draw
     from orthogon.train.ranks import Ranks
-    from orthogon.train.recipe import DataSettings, TaskSettings, TrainSettings
+    from orthogon.train.searched import Searched
+    from orthogon.train.settings import DataSettings, TaskSettings, TrainSettings
     from orthogon.train.step import Step
 
 
@@ -96,6 +97,7 @@ class Metric:
     needs:    the column of rows without which they do not have it; "": all have it.
     values:   rows -> one number for each, of which it is the mean, so that models are compared by these; None: it is
               no mean.
+    best:     what it is at best, where more of it is better; infinite: there is no best.
     """
 
     name: str
@@ -104,6 +106,19 @@ class Metric:
     higher_is_better: bool = True
     needs: str = ""
     values: Callable[[Rows], np.ndarray] | None = None
+    best: float = 1.0
+
+    def error(self, value: float) -> float:
+        """The value where less is better: what it is below its best, or its negative where there is no best."""
+        if not self.higher_is_better:
+            return value
+        return self.best - value if isfinite(self.best) else -value
+
+    def error_title(self, title: str) -> str:
+        """What `error` is of what is called so."""
+        if not self.higher_is_better:
+            return title
+        return f"{self.best:g} - {title}" if isfinite(self.best) else f"minus {title}"
 
 
 class Baseline(ABC):
@@ -138,6 +153,7 @@ class Task(ABC):
     new_classes: whether dev and test hold other classes than train, as new persons are: whole classes are split.
     transfer: what of a model that starts with weights learns where the recipe leaves it open; None: by the amount of
     data.
+    put_to_use: the command by which a run is used, after "orthogon", with {run} for its name.
     """
 
     name: ClassVar[str]
@@ -150,6 +166,7 @@ class Task(ABC):
     transfer: ClassVar[str | None] = None
     legend: ClassVar[str] = ""
     mixes: ClassVar[bool] = False
+    put_to_use: ClassVar[str] = "predict {run} NEW_DATA"
 
     def __init__(self, settings: TaskSettings, data: DataSettings, augment: Augmentation | None = None) -> None:
         self.settings, self.data_settings, self.augment = settings, data, augment or Augmentation()

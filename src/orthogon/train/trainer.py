@@ -21,9 +21,9 @@ from orthogon.train.health import Health
 from orthogon.train.observers import Observer, StepEvent
 from orthogon.train.randomness import Draw, PreservedRandomness
 from orthogon.train.ranks import Ranks
-from orthogon.train.recipe import TrainSettings
 from orthogon.train.run import Run
 from orthogon.train.sampler import Sampler
+from orthogon.train.settings import TrainSettings
 from orthogon.train.step import Step
 
 DRAIN = 16

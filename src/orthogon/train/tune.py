@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 
 from orthogon.train.compute import has_fast_bf16, resolve_device
-from orthogon.train.recipe import TrainSettings
+from orthogon.train.settings import TrainSettings
 
 WORTH = 0.95
 """A variant must take less than this share of the heuristic choice's time to be taken instead of it."""

@@ -47,7 +47,7 @@ def _folder(data: Any) -> Path | None:
 
 
 def _exists(data: Any) -> bool:
-    return not isinstance(data, str | Path) or Path(data).expanduser().exists()
+    return not isinstance(data, str | Path) or any(Path(piece).expanduser().exists() for piece in str(data).split(","))
 
 
 def _unreadable(error: DataError, data: Any) -> Finding:

@@ -69,7 +69,7 @@ def score_table(rows: Sequence[Row], heading: str = "error") -> str:
     """Label, value, 95 % interval, n and note, aligned; a dash where there is no interval."""
     unit = rows[0].estimate.unit
     percent = unit == "rate"
-    title = f"{heading} %" if percent else f"{heading} ({unit})" if unit else heading
+    title = f"{heading} %" if percent else f"{heading} ({unit})" if unit.lower() not in ("", heading) else heading
     values = [_number(row.estimate.value, percent) for row in rows]
     ends = [(_number(row.estimate.low, percent), _number(row.estimate.high, percent)) for row in rows]
     wide = max(len(end) for pair in ends for end in pair)

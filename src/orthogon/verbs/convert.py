@@ -85,7 +85,7 @@ def _filled(weights: Weights, tensors: dict[str, Tensor]) -> nn.Module:
     from orthogon.nn.spec import InputSpec, ModelSpec
     from orthogon.train.build import build_model
     from orthogon.train.pretrained import load_weights
-    from orthogon.train.recipe import ModelSettings
+    from orthogon.train.settings import ModelSettings
 
     entry = registry.models.entry(str(weights.model))
     if not entry.published:

@@ -57,7 +57,10 @@ def diagnosed(
     run: Run, metric: Metric, noun: str, reference: Reference | None = None, target_reference: Reference | None = None,
     tolerance: float | None = None,
 ) -> Diagnosis:
-    """The verdict on the evaluations of the run, kept as its evidence. noun: what the examples are."""
+    """The verdict on the evaluations of the run, kept as its evidence.
+
+    noun: what the examples are; in the sentence stands what n counts: groups or blocks, where intervals draw these.
+    """
     documents = {name: document for name, document in run.evaluations().items() if document["model"] == NETWORK}
     parts = {part: run.rows(part) for part in PARTS if part in documents}
     passport = run.read_json("passport.json") or {}
@@ -67,11 +70,13 @@ def diagnosed(
         if reference is not None and target_reference is None and like_train is False:
             target_reference = _people(run, passport, "dev")
     rate = bool(documents) and next(iter(documents.values()))["metrics"][metric.name]["unit"] == "rate"
+    in_blocks = (passport.get("method") or {}).get("in_blocks")
+    counted = "blocks of time" if in_blocks else "groups" if passport.get("groups") else noun
     found = strategy.diagnose(
         parts, metric, reference=reference, target_reference=target_reference,
         tolerance=tolerance if tolerance is None or not rate else tolerance / 100,
         whole_train=documents.get("train", {}).get("n") == (passport.get("sizes") or {}).get("train"),
-        like_train=like_train, noun=noun, folds=len(passport.get("folds") or ()),
+        like_train=like_train, noun=counted, folds=len(passport.get("folds") or ()),
     )
     found = replace(found, rungs=(*_baselines(run, metric), *found.rungs))
     run.write_evidence("diagnosis", found.to_dict())

@@ -9,6 +9,7 @@ import numpy as np
 from orthogon.data.columns import ImageColumn, TextColumn
 from orthogon.data.dataset import Dataset
 from orthogon.data.display import cell_text
+from orthogon.data.text_columns import TokensColumn
 from orthogon.draw.images import thumbnails
 from orthogon.draw.questionnaire import Item
 from orthogon.errors import DataError
@@ -65,9 +66,9 @@ def items_of(data: Dataset, rows: np.ndarray, draw: Draw | None = None) -> tuple
     pictures = [thumbnails(draw(rows, cells) if draw else cells)
                 for column in data.inputs.values() if isinstance(column, ImageColumn)
                 for cells in ([column.cell(int(row)) for row in rows],)]
-    texts = [column for column in data.inputs.values() if isinstance(column, TextColumn)]
+    texts = [column for column in data.inputs.values() if isinstance(column, TextColumn | TokensColumn)]
     plain = [(str(name), column) for name, column in data.inputs.items()
-             if not isinstance(column, ImageColumn | TextColumn)][:COLUMNS]
+             if not isinstance(column, ImageColumn | TextColumn | TokensColumn)][:COLUMNS]
     return tuple(
         Item(str(data.ids[row]), tuple(column[number] for column in pictures),
              "\n\n".join(column.cell(int(row))[:LETTERS] for column in texts),

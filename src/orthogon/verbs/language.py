@@ -95,10 +95,10 @@ def score(run: str | Path | Run, texts: str | Sequence[str], *, root: str | Path
     """
     texts = [texts] if isinstance(texts, str) else list(texts)
     if not texts:
-        raise DataError("there is no text to score")
-    network = _language_model(run, root)
+        raise DataError("there is no text to score", remedy="Give one or several: orthogon score RUN TEXT...")
+    network, task = _language_model(run, root)
     with network.compute.in_force():
-        return Scores(tuple(scoring.score(network.task, network.network, texts)))  # type: ignore[arg-type]
+        return Scores(tuple(scoring.score(task, network.network, texts)))
 
 
 def write(
@@ -113,16 +113,16 @@ def write(
     likeliest tokens; only as many as have that probability together. unknown: whether the mark for unknown words may be
     written. The same seed writes the same texts. RunError where the run is of another task.
     """
-    network = _language_model(run, root)
+    network, task = _language_model(run, root)
     with network.compute.in_force():
         return Texts(tuple(writing.write(
-            network.task, network.network, count, start=start, at_most=length,  # type: ignore[arg-type]
-            temperature=temperature, top_k=top_k, top_p=top_p, unknown=unknown, seed=seed)))
+            task, network.network, count, start=start, at_most=length, temperature=temperature, top_k=top_k,
+            top_p=top_p, unknown=unknown, seed=seed)))
 
 
-def _language_model(run: str | Path | Run, root: str | Path) -> Predictor:
+def _language_model(run: str | Path | Run, root: str | Path) -> tuple[Predictor, Language]:
     network = load(run, root=root)
     if not isinstance(network.task, Language):
         raise RunError(f"this run is of the task {network.task.name}, not language", where=str(run),
                        remedy="Train one that writes: orthogon train TEXT --task language")
-    return network
+    return network, network.task

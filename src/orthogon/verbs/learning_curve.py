@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from functools import partial
+from math import isinf
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -58,6 +59,13 @@ def learning_curve(
     if recipe.data.source == IN_MEMORY or str(recipe.model.name).startswith(IN_MEMORY):
         raise RunError("its data or model was given in memory and cannot be read again", where=str(found.path),
                        remedy="Train from a file, with a model of a name or file.py:Class.")
+    from orthogon.verbs.task_of import metric_of
+
+    judge = metric_of(found)
+    if isinf(judge.best):
+        raise RunError(f"a curve says how an error falls towards 0, and {judge.name} has no best value",
+                       where=str(found.path), remedy="Train with another one: --set task.metric=…, of "
+                       "`orthogon list metrics`.")
     from orthogon.report.report import write as write_report
     from orthogon.strategy.learning_curve import curve_sizes
     from orthogon.strategy.learning_curve import learning_curve as fitted

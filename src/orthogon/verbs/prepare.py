@@ -16,7 +16,7 @@ from orthogon.data.passport import Passport
 from orthogon.data.running_text import RunningText
 from orthogon.data.split import split
 from orthogon.data.windows import Windows
-from orthogon.errors import RecipeError
+from orthogon.errors import DataError, RecipeError
 from orthogon.tasks.infer import as_target, infer_task, labelled_rows
 from orthogon.train.build import build_task
 from orthogon.train.fit import attach
@@ -170,6 +170,10 @@ def with_target(data: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
     """The data with the target as the task needs it, and the recipe with target and task named."""
     targets = recipe.data.target if isinstance(recipe.data.target, list) else None
     name = recipe.task.name
+    if name is None and data.target is None and {column.kind for column in data.columns.values()} == {"text"}:
+        raise DataError("no target column is chosen", where=data.name,
+                        remedy=f"Name it with --target; the columns are {', '.join(data.columns)}. To learn what comes "
+                        "next in a text: --task language, and of one long text also --set data.running=true.")
     if targets is None and (name is None or _task_class(recipe).needs_target):
         data.target_column()  # says so where none is chosen
         name = name or infer_task(data)

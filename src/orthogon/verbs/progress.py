@@ -22,7 +22,8 @@ CURVE_REFRESH = 1.0
 MOST_LINES = 30
 WINDOW = 10.0
 """Seconds over which speed is averaged."""
-RATES = frozenset({"accuracy", "error", "label_accuracy", "subset_accuracy", "macro_f1", "weighted_f1"})
+RATES = frozenset({"accuracy", "error", "label_accuracy", "subset_accuracy", "token_accuracy", "macro_f1",
+                   "weighted_f1", "entity_f1", "entity_precision", "entity_recall", "exact_match"})
 """Metrics that are shown in percent."""
 
 

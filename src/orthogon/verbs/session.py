@@ -13,7 +13,7 @@ import numpy as np
 from torch import nn
 
 from orthogon.data.columns import ImageColumn
-from orthogon.data.dataset import Dataset
+from orthogon.data.dataset import Dataset, Finding
 from orthogon.errors import Diverged, RecipeError
 from orthogon.report.augmentation import store_augmentation
 from orthogon.report.examples import store_examples
@@ -72,6 +72,7 @@ class Session:
             return self._cross_validate(prepared, ranks, noun)
         rows, dev = prepared.passport.rows("train"), prepared.passport.rows("dev")
         task = prepared.task(rows)
+        self._tell(task.check(prepared.data))
         chosen = self._plan(prepared, task, rows, dev, ranks)
         self._preflight(chosen, task, rows, ranks)
         fitted = self._fit(chosen, task, prepared, rows, dev, ranks, noun)
@@ -159,6 +160,7 @@ class Session:
             self.console.line(f"fold {k + 1}/{len(passport.folds)}", f"{len(parts['train']):,} to train on, "
                               f"{len(parts['dev']):,} held out")
             if k == 0:
+                self._tell(task.check(prepared.data))
                 self._preflight(chosen, task, parts["train"], ranks)
             fold = self._fold_run(k, chosen)
             fitted = self._fit(chosen, task, prepared, parts["train"], parts["dev"], ranks, noun, fold)
@@ -248,7 +250,8 @@ class Session:
         if looked:
             self.console.line("inside", looked)
         self.console.line("report", str(report))
-        self.console.line("next", _next(run, prepared, result, diagnosis.outcome in ("act", "several")))
+        self.console.line("next", _next(run, prepared, result, diagnosis.outcome in ("act", "several"),
+                                         task.put_to_use))
         return run
 
     def _store_sheets(self, prepared: Prepared, task: Task, fitted: Fitted) -> None:
@@ -273,7 +276,10 @@ class Session:
     def _warn(self, prepared: Prepared) -> None:
         for text in prepared.passport.sentences:
             self.console.line("split", text)
-        for finding in prepared.data.findings:
+        self._tell(prepared.data.findings)
+
+    def _tell(self, findings: Sequence[Finding]) -> None:
+        for finding in findings:
             where = f" ({finding.where})" if finding.where else ""
             self.console.line(finding.severity, f"{finding.what}{where}. {finding.remedy}".strip())
 
@@ -287,8 +293,8 @@ def diverged(error: Diverged, run: Run) -> Diverged:
     return Diverged(error.what, where=error.where, remedy=f"{error.remedy} Seen before it: {seen}.") if seen else error
 
 
-def _next(run: Run, prepared: Prepared, result: dict[str, Any], gap: bool) -> str:
-    """The command that is most useful now. gap: whether there is one to act on."""
+def _next(run: Run, prepared: Prepared, result: dict[str, Any], gap: bool, use: str) -> str:
+    """The command that is most useful now. gap: whether there is one to act on. use: see `Task.put_to_use`."""
     if gap and prepared.recipe.data.source != IN_MEMORY:
         return f"orthogon probe {run.name} --minutes 10   (tries what may help, side by side)"
     if prepared.recipe.data.source is None:
@@ -297,7 +303,7 @@ def _next(run: Run, prepared: Prepared, result: dict[str, Any], gap: bool) -> st
         return f"orthogon evaluate {run.name} --test   (when all choices are made)"
     if prepared.recipe.data.source == IN_MEMORY:
         return f"og.load({str(run.path)!r}).predict(new_data)"
-    return f"orthogon predict {run.name} NEW_DATA   (or: orthogon check {prepared.recipe.data.source})"
+    return f"orthogon {use.format(run=run.name)}   (or: orthogon check {prepared.recipe.data.source})"
 
 
 def noun_of(data: Dataset) -> str:
@@ -313,7 +319,7 @@ def describe(data: Dataset) -> str:
     if pictures is not None and pictures.uniform_size:
         parts[0] += f" {pictures.uniform_size[0]}x{pictures.uniform_size[1]}"
     elif pictures is None:
-        parts.append(f"{len(data.inputs)} columns")
+        parts.append(f"{len(data.inputs)} column{'' if len(data.inputs) == 1 else 's'}")
     target = None if data.target is None else data.target_column()
     if isinstance(target, CategoryColumn):
         parts.append(f"{len(target.levels)} classes")

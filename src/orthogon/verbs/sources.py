@@ -9,7 +9,7 @@ from typing import Any
 from orthogon.data.dataset import Dataset
 from orthogon.data.read import read
 from orthogon.errors import DataError
-from orthogon.train.recipe import DataSettings
+from orthogon.train.settings import DataSettings
 from orthogon.verbs.compose import IN_MEMORY, compose
 
 

@@ -206,7 +206,7 @@ def _as_published(model: str, published: tuple[int, ...], options: Mapping[str, 
 
     from orthogon.nn.spec import InputSpec, ModelSpec
     from orthogon.train.build import build_model
-    from orthogon.train.recipe import ModelSettings
+    from orthogon.train.settings import ModelSettings
 
     *shape, outputs = published
     spec = ModelSpec((InputSpec("image", tuple(shape)),), outputs)

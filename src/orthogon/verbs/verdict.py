@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from orthogon.strategy.diagnosis import Diagnosis
@@ -34,6 +35,7 @@ def _against(comparisons: Sequence[Mapping[str, Any]], noun: str) -> str:
         interval = f"[{shown(min(low, high))}, {shown(max(low, high))}]"
         return (f"The baseline wins: {name} is better than the network by {shown(size)} {unit} {interval} {on}. "
                 "Use it, or change the network.")
-    ends = f"[{scale * hardest['low']:+.2g}, {scale * hardest['high']:+.2g}]"
-    gap = f"{scale * hardest['difference']:+.2g} {unit} {ends}"
+    known = isfinite(hardest["low"]) and isfinite(hardest["high"])
+    ends = f" [{scale * hardest['low']:+.2g}, {scale * hardest['high']:+.2g}]" if known else " (no interval)"
+    gap = f"{scale * hardest['difference']:+.2g} {unit}{ends}"
     return f"Not known to be better than the baseline {name}: {gap} {on}. {name[:1].upper() + name[1:]} is cheaper."

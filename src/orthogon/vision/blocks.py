@@ -61,6 +61,15 @@ def choose_form(picture: InputSpec, asked: str | None, option: str = "stem", mid
     return asked
 
 
+class Widen(nn.Sequential):
+    """A convolution to other channels, ReLU, and perhaps a pooling: where a stage of maps that are alike begins."""
+
+    def __init__(self, channels_in: int, channels_out: int, side: int = 3, stride: int = 1, pool: bool = False) -> None:
+        super().__init__(nn.Conv2d(channels_in, channels_out, side, stride, side // 2), nn.ReLU(inplace=True),
+                         *([nn.MaxPool2d(2)] if pool else []))
+        self.out_channels, self.stride = channels_out, stride * (2 if pool else 1)
+
+
 class SequentialTrunk(PictureNetwork):
     """A network whose trunk is one sequence, `features`, read by `classifier`: VGG, AlexNet, SqueezeNet, DenseNet.
 

@@ -17,7 +17,7 @@ from orthogon.nn.modes import evaluating
 from orthogon.stats import two_samples
 from orthogon.tasks.unlabelled import Unlabelled
 from orthogon.train.randomness import normal_by_row
-from orthogon.train.recipe import DataSettings, TaskSettings
+from orthogon.train.settings import DataSettings, TaskSettings
 from orthogon.train.task import Baseline, Batch, Loss, Metric, Sheet, Sign
 from orthogon.vision.gan import GAN
 from orthogon.vision.random_features import RandomFeatures
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from orthogon.optim.schedules import Timeline
     from orthogon.train.compute import Compute
     from orthogon.train.ranks import Ranks
-    from orthogon.train.recipe import TrainSettings
     from orthogon.train.rows import Rows
+    from orthogon.train.settings import TrainSettings
     from orthogon.train.step import Step
 
 TOGETHER = 2_000

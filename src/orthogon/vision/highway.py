@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from orthogon.errors import RecipeError
 from orthogon.nn.initializers import initialize
 from orthogon.nn.spec import ModelSpec
-from orthogon.vision.blocks import FullyConnectedHead, choose_form, lone_picture, require_side
+from orthogon.vision.blocks import FullyConnectedHead, Widen, choose_form, lone_picture, require_side
 
 COARSEST = 12  # side in pixels from which a map is halved once more
 LARGEST = 8  # times the channels of the first stage
@@ -49,15 +49,6 @@ class HighwayLayer(nn.Module):
         if self.carry_gate is None:
             return x + gate * (changed - x)
         return gate * changed + torch.sigmoid(self.carry_gate(x)) * x
-
-
-class Widen(nn.Sequential):
-    """A convolution to other channels, ReLU, and perhaps a pooling: where a stage begins, no gate can pass x on."""
-
-    def __init__(self, channels_in: int, channels_out: int, side: int = 3, stride: int = 1, pool: bool = False) -> None:
-        super().__init__(nn.Conv2d(channels_in, channels_out, side, stride, side // 2), nn.ReLU(inplace=True),
-                         *([nn.MaxPool2d(2)] if pool else []))
-        self.out_channels, self.stride = channels_out, stride * (2 if pool else 1)
 
 
 class Stage(nn.Sequential):

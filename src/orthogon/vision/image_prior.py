@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from orthogon.data.picture_files import decode
 from orthogon.errors import DataError, RecipeError, nearest
 from orthogon.train.randomness import Draw, generator, key
-from orthogon.train.recipe import DataSettings, TaskSettings
+from orthogon.train.settings import DataSettings, TaskSettings
 from orthogon.train.task import Batch, Loss, Part, Sheet
 from orthogon.vision.hourglass import Hourglass
 from orthogon.vision.one_picture import OnePicture, read_picture, resized, to_pixels

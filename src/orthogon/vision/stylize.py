@@ -21,7 +21,7 @@ from orthogon.train.compute import Compute
 from orthogon.train.fit import timeline
 from orthogon.train.randomness import Draw, generator
 from orthogon.train.ranks import Ranks
-from orthogon.train.recipe import DataSettings, TaskSettings, TrainSettings
+from orthogon.train.settings import DataSettings, TaskSettings, TrainSettings
 from orthogon.train.step import GradientStep, Step
 from orthogon.train.task import Batch, Loss, Part, Sheet
 from orthogon.vision.eye import Eye

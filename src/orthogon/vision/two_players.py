@@ -18,8 +18,8 @@ from orthogon.train.checkpoint import Tree, copy_tree
 from orthogon.train.compute import Compute
 from orthogon.train.optimizer import build_optimizer, optimizer_groups
 from orthogon.train.randomness import Draw
-from orthogon.train.recipe import TrainSettings
 from orthogon.train.regularization import Regularization
+from orthogon.train.settings import TrainSettings
 from orthogon.train.step import Step
 from orthogon.train.task import Task
 from orthogon.vision.gan import GAN
@@ -102,8 +102,7 @@ class TwoPlayerStep(Step):
         """From noise through both players, as the generator's gradient comes back."""
         noise = torch.zeros(len(rows), self.plain.latent, device=self.compute.device)
         noise.normal_(generator=torch.Generator(self.compute.device).manual_seed(0))
-        with self.compute.precision():
-            self.plain(self.plain.generator(noise))
+        self.plain(self.plain.generator(noise))
 
     def rate(self) -> float:
         return max(group["lr"] for group in self.generator.optimizer.param_groups)

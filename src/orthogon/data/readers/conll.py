@@ -90,7 +90,8 @@ def read_parts(paths: Mapping[str, Path], options: Options) -> Dataset:
     target = targets.pop()
     columns: dict[str, Column] = {WORDS: TokensColumn([words for reader in readers for words in reader.words])}
     if not len(columns[WORDS]):
-        raise DataError("there is no sentence", where=listing([str(reader.path) for reader in readers]))
+        raise DataError("there is no sentence", where=listing([str(reader.path) for reader in readers]),
+                        remedy="Give words a line each, with an empty line between sentences.")
     if target is not None:
         columns[target] = TagsColumn.from_values([tags for reader in readers for tags in reader.tags])
     part = None if "" in files else np.repeat(np.array(list(files)), [len(reader.words) for reader in readers])
@@ -128,10 +129,11 @@ def _with_scheme(data: Dataset, readers: list[_Reader], options: Options) -> Dat
         )
     kind = Finding("tag-scheme", "note", f"the tags mark entities as {name} does",
                    where=listing([reader.path.name for reader in readers]), column=data.target)
-    bad = np.unique(row[faults])
+    bad, firsts = np.unique(row[faults], return_index=True)
     left_out = tuple(
-        Finding("tag-order", "warning", f"left out: its tags break the scheme {name}", where=str(data.ids[each]),
-                column=data.target, value=tags.cell(int(each))[:80]) for each in bad)
+        Finding("tag-order", "warning", f"a sentence was left out: its tags break the scheme {name}",
+                where=at(int(first)), column=data.target, value=tags.cell(int(each))[:80], remedy="Mend its tags.")
+        for each, first in zip(bad, np.asarray(faults)[firsts]))
     kept = data.take(np.setdiff1d(np.arange(len(data)), bad)) if len(bad) else data
     return Dataset("", kept.columns, kept.target, kept.ids, part=kept.part,
                    findings=(*kept.findings, kind, *left_out))

@@ -23,10 +23,10 @@ _MOST_UNPACKED = 1 << 32
 
 def pair_of(paths: Sequence[Path]) -> tuple[Path, Path] | None:
     """The two, where they are files of one name in two languages."""
-    if len(paths) != 2 or not all(_language(path) for path in paths):
+    if len(paths) != 2 or not all(language_of(path) for path in paths):
         return None
     first, second = paths
-    alike = _stem(first) == _stem(second) and _language(first) != _language(second)
+    alike = _stem(first) == _stem(second) and language_of(first) != language_of(second)
     return (first, second) if alike else None
 
 
@@ -34,7 +34,7 @@ def pairs_in(folder: Path) -> dict[str, tuple[Path, Path]] | None:
     """Part -> its two files ("" where there is one pair alone), of a folder of such; None of any other folder."""
     by_stem: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
-        if path.is_file() and _language(path):
+        if path.is_file() and language_of(path):
             by_stem.setdefault(_stem(path), []).append(path)
     pairs = {stem: pair for stem, paths in by_stem.items() if (pair := pair_of(paths))}
     if len(pairs) == 1:
@@ -51,26 +51,28 @@ def read_pairs(parts: dict[str, tuple[Path, Path]]) -> Dataset:
     DataError for files that have not as many lines, and for bytes that are no UTF-8, with line and byte.
     """
     names = next(iter(parts.values()))
-    languages = (_language(names[0]), _language(names[1]))
+    languages = (language_of(names[0]), language_of(names[1]))
     sides: tuple[list[str], list[str]] = ([], [])
     counts = []
     for first, second in parts.values():
         one, other = _lines(first), _lines(second)
         if len(one) != len(other):
             raise DataError(f"{first.name} has {len(one):,} lines, {second.name} {len(other):,}: they are not aligned",
-                            where=str(first.parent), remedy="Line k of both is to be one pair; an empty line counts.")
+                            where=f"{first}, {second}",
+                            remedy="Line k of both is to be one pair; an empty line counts.")
         sides[0].extend(one)
         sides[1].extend(other)
         counts.append(len(one))
-    data = pairs_of(*sides, languages, str(names[0].parent))
+    where = ", ".join(str(path) for path in names)
+    data = pairs_of(*sides, languages, where)
     note = Finding("parallel-text", "note", f"{names[0].name} and {names[1].name} were read as pairs; "
-                   f"{languages[1]!r} is the target", where=str(names[0].parent),
+                   f"{languages[1]!r} is the target", where=where,
                    remedy=f"For the other direction: --target {languages[0]}")
     part = None if list(parts) == [""] else np.repeat(np.array(list(parts)), counts)
     return replace(data, part=part, ids=ids_by_part(part, len(data)), findings=(note, *data.findings))
 
 
-def _language(path: Path) -> str:
+def language_of(path: Path) -> str:
     """"en" of corpus.en and corpus.en.gz; "" of what is no such name."""
     suffix = Path(path.name.removesuffix(".gz")).suffix
     return suffix[1:] if _LANGUAGE.fullmatch(suffix) and suffix not in _NO_LANGUAGES else ""

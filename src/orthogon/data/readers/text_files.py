@@ -43,7 +43,7 @@ class _Texts:
         if empty:
             first = next(number for number, line in enumerate(lines, start=1) if not line)
             seen = [*seen, Finding("empty-line", "note", f"{empty:,} empty lines were left out", where=str(path),
-                                   row=first)]
+                                   row=first, remedy="Of one long text, such as a book: --set data.running=true")]
         self.findings += seen
 
     def add_file(self, path: Path, folder: Path, label: str, part: str) -> None:
@@ -107,7 +107,7 @@ def read_folder(folder: Path, options: Options) -> Dataset | None:
     Class folders, or parts with class folders inside: one example a file. Files beside each other: named by part, or
     else a file for each class; one example a line. Descriptions, such as README.txt, are passed over.
     """
-    direct = [path for path in _below(folder, "*") if not _is_description(path)]
+    direct = texts_below(folder, "*")
     if direct:
         return _of_files(folder, direct, options)
     found = _Texts()
@@ -130,9 +130,8 @@ def _of_files(folder: Path, files: list[Path], options: Options) -> Dataset | No
                         remedy="Name one of them, or name them by part: train.csv, dev.csv, test.csv.")
     if len(files) == 1:
         return read_lines({"": files[0]}, options)
-    parts = {part_of_stem(_stem(path)): path for path in files}
-    if len(parts) == len(files) and "train" in parts and None not in parts:
-        return read_lines({part: parts[part] for part in PARTS if part in parts}, options)
+    if parts := parts_of(files):
+        return read_lines(parts, options)
     found = _Texts()
     for path in files:
         found.add_lines(path, f"{_stem(path)}/", _stem(path), "")
@@ -145,6 +144,19 @@ def _add_classes(inside: Path, folder: Path, part: str, found: _Texts) -> None:
     for entry in _folders(inside):
         for path in _below(entry, "**/*"):
             found.add_file(path, folder, entry.name, part)
+
+
+def texts_below(folder: Path, pattern: str = "**/*") -> list[Path]:
+    """The text files of a folder by name, without descriptions, such as README.txt."""
+    return [path for path in _below(folder, pattern) if not _is_description(path)]
+
+
+def parts_of(files: Sequence[Path]) -> dict[str, Path] | None:
+    """Part -> file, in the order of the parts; None where the names do not tell."""
+    parts = {part_of_stem(_stem(path)): path for path in files}
+    if len(parts) < len(files) or "train" not in parts or None in parts:
+        return None
+    return {part: parts[part] for part in PARTS if part in parts}
 
 
 def _column(options: Options) -> str:
