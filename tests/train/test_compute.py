@@ -2,7 +2,8 @@
 
 import torch
 
-from orthogon.train.compute import Compute, flushes_denormals
+from orthogon.train.compute import THREADS_FROM, Compute, Workload, flushes_denormals, resolve
+from orthogon.train.settings import TrainSettings
 
 CPU = torch.device("cpu")
 
@@ -24,3 +25,19 @@ def test_threads_and_denormals_are_as_said_within_and_as_before_after():
         assert (faint * 1e-10).all()
     finally:
         torch.set_flush_denormal(flushes)
+
+
+def test_threads_are_those_that_torch_was_told(monkeypatch):
+    large = Workload(multiply_adds=THREADS_FROM, batch_size=10, pictures=False)
+    before = torch.get_num_threads()
+    monkeypatch.setattr("orthogon.train.compute.cores", lambda: 4)
+    try:
+        torch.set_num_threads(3)
+        assert resolve(TrainSettings(device="cpu"), large)[0].threads == 3
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+        assert resolve(TrainSettings(device="cpu"), large)[0].threads == 2
+        torch.set_num_threads(1)
+        assert resolve(TrainSettings(device="cpu"), large)[0].threads == 1
+        assert resolve(TrainSettings(device="cpu", threads=4), large)[0].threads == 4
+    finally:
+        torch.set_num_threads(before)

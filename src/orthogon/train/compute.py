@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from orthogon.errors import RecipeError
+from orthogon.train.launch import cores
 from orthogon.train.optimizer import can_be_fused, is_elementwise
 from orthogon.train.settings import TrainSettings
 
@@ -140,6 +141,15 @@ def has_fast_bf16(device: torch.device) -> bool:
     return False
 
 
+def threads_allowed() -> int:
+    """Threads that this process may use: its share of the cores, and no more than torch was told.
+
+    Torch is told by `OMP_NUM_THREADS` or `torch.set_num_threads`; untold, it takes every core.
+    """
+    share = cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return max(1, min(share, torch.get_num_threads()))
+
+
 def resolve(settings: TrainSettings, work: Workload) -> tuple[TrainSettings, list[str]]:
     """The settings with device, precision, layout, threads and fusion filled in, and the reasons in words.
 
@@ -165,10 +175,9 @@ def resolve(settings: TrainSettings, work: Workload) -> tuple[TrainSettings, lis
         known = device.type == "cpu" and is_elementwise(settings.optimizer) and settings.transfer != "gradual"
         resolved["flat"] = known and work.gains_from_flat(fused)
     if settings.threads is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        world = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-        resolved["threads"] = 1 if work.per_step < THREADS_FROM else max(1, cores // world)
-        if resolved["threads"] == 1 and cores > 1:
+        allowed = threads_allowed()
+        resolved["threads"] = 1 if work.per_step < THREADS_FROM else allowed
+        if resolved["threads"] == 1 and allowed > 1:
             reasons.append("steps this small gain little from more threads")
     return settings.model_copy(update=resolved), reasons
 

@@ -387,7 +387,7 @@ class TrainSettings(Section):
     explicit: bool | None = knob(None, "gradients of linear and mlp by written-out equations, without autograd; left "
                                  "out: where that is faster", problem="speed")
     compile: bool = knob(False, "torch.compile the model", problem="speed")
-    threads: int | None = knob(None, "CPU threads; left out: by hardware and model size", low=1, high=1024,
+    threads: int | None = knob(None, "CPU threads; left out: by model size, at most OMP_NUM_THREADS", low=1, high=1024,
                                problem="speed")
     deterministic: bool = knob(False, "bit-identical also on a GPU, at some cost", problem="speed")
     checkpoint_steps: int | None = knob(None, "steps between checkpoints; left out: about every minute", low=1,

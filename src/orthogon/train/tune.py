@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable, Iterator
 
-from orthogon.train.compute import has_fast_bf16, resolve_device
+from orthogon.train.compute import has_fast_bf16, resolve_device, threads_allowed
 from orthogon.train.settings import TrainSettings
 
 WORTH = 0.95
@@ -16,10 +15,9 @@ WORTH = 0.95
 def variants(chosen: TrainSettings, asked: TrainSettings) -> Iterator[TrainSettings]:
     """The chosen settings first, then every combination of what the user left open."""
     device = resolve_device(chosen.device)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     precisions = ["fp32", "bf16"] if asked.precision == "auto" and has_fast_bf16(device) else [chosen.precision]
     layouts = [False, True] if asked.channels_last is None else [chosen.channels_last]
-    threads = sorted({1, cores}) if asked.threads is None and device.type == "cpu" else [chosen.threads]
+    threads = sorted({1, threads_allowed()}) if asked.threads is None and device.type == "cpu" else [chosen.threads]
     yield chosen
     for precision, layout, count in itertools.product(precisions, layouts, threads):
         variant = chosen.model_copy(update={"precision": precision, "channels_last": layout, "threads": count})

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orthogon.errors import OrthogonError, RunError
+from orthogon.train.launch import cores
 from orthogon.train.recipe import Recipe
 from orthogon.train.run import Run
 from orthogon.verbs.compose import compose
@@ -132,7 +133,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}",
         "machine": platform.machine(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "versions": {name: version(name) for name in names},
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
     }
