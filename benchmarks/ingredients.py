@@ -28,7 +28,7 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "nothing": {},
     **{way: {"train.augment": [each for each in WAYS if each != way]} for way in WAYS},
     "all three": {"train.augment": []},
-    "average of weights": {"train.ema": None},
+    "average of weights": {"train.ema": 0.0},
     "label smoothing": {"task.label_smoothing": 0.0},
     "one cycle": {"train.schedule": "constant"},
     "weight decay": {"train.weight_decay": 0.0},
