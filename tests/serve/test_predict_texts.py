@@ -60,6 +60,20 @@ def test_a_missing_text_is_noted_and_a_mistyped_file_is_no_text(weather: Predict
         weather.predict("nowhere.csv")
 
 
+def test_several_files_are_not_taken_for_texts(weather: Predictor, tmp_path: Path):
+    names = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
+    for name in names:
+        pl.DataFrame({"said": NEW}).write_csv(name)
+    with pytest.raises(DataError, match="2 of 2 texts are names of files") as caught:
+        weather.predict(names)
+    assert "one file at a time" in str(caught.value)
+    assert len(weather.predict([{"said": name} for name in names])) == 2
+
+
+def test_a_long_text_is_no_file_name(weather: Predictor):
+    assert len(weather.predict("warm " * 1000)) == 1
+
+
 def test_wrong_columns_are_refused_with_the_name_of_the_right_one(weather: Predictor):
     with pytest.raises(DataError, match="missing: 'said'"):
         weather.predict([{"spoken": "sun"}, {"spoken": "rain"}])

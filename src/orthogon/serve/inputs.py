@@ -71,22 +71,29 @@ def gather(inputs: Any, schema: Schema, settings: DataSettings) -> Gathered:
 
 
 def _texts(inputs: Any, schema: Schema) -> list[str] | None:
-    """Strings where the network reads one text, or its words, and nothing else; not one alone that names a file."""
+    """Strings where the network reads one text, or its words, and nothing else; not one alone that names a file.
+
+    DataError where several are given and some of them name files.
+    """
     if isinstance(inputs, np.ndarray) and inputs.ndim == 1:
         inputs = inputs.tolist()
     texts = [inputs] if isinstance(inputs, str) else inputs
     reads = schema.only("text") or schema.only("tokens")
     if reads is None or not isinstance(texts, list | tuple) or not texts:
         return None
-    if not all(isinstance(each, str) for each in texts) or (len(texts) == 1 and _names_a_file(texts[0])):
+    if not all(isinstance(each, str) for each in texts):
         return None
-    return list(texts)
+    files = [each for each in texts if _names_a_file(each)]
+    if files and len(texts) > 1:
+        raise DataError(f"{len(files):,} of {len(texts):,} texts are names of files", where=files[0],
+                        remedy=f"Predict on one file at a time; a text that reads so: {{{reads.name!r}: {files[0]!r}}}.")
+    return None if files else list(texts)
 
 
 def _refuse_lone_text(paths: Sequence[Path], schema: Schema) -> None:
     """DataError for a text where the network reads more than one."""
     told = str(paths[0])
-    if any(column.kind == "text" for column in schema.columns) and re.search(r"\s", told) and not paths[0].exists():
+    if any(column.kind == "text" for column in schema.columns) and re.search(r"\s", told) and not os.path.exists(told):
         raise DataError(f"a text alone is not enough: the network reads {listed(schema.names)}", where=repr(told),
                         remedy="Give a table with these columns, or a dict of them.")
 

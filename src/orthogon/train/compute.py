@@ -41,24 +41,20 @@ class Compute:
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
-        """Threads and determinism of this process as here, and as they were after the block.
-
-        On a CPU numbers too small for full precision (below 1e-38) count as zero meanwhile: gradients and states that
-        fade through many steps come to that, and arithmetic with them is up to a hundred times slower.
-        """
+        """Threads and determinism of this process as here, and as they were after the block; on a CPU
+        `denormals_flushed` meanwhile."""
         threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-        flushes = flushes_denormals()
-        if self.device.type == "cpu":
+        on_cpu = self.device.type == "cpu"
+        if on_cpu:
             torch.set_num_threads(self.threads)
-            torch.set_flush_denormal(True)
         if self.deterministic:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
             torch.use_deterministic_algorithms(True)
         try:
-            yield
+            with denormals_flushed() if on_cpu else nullcontext():
+                yield
         finally:
             torch.set_num_threads(threads)
-            torch.set_flush_denormal(flushes)
             if self.deterministic:  # the call imports torch's compiler, which takes seconds
                 torch.use_deterministic_algorithms(strict)
 
@@ -84,6 +80,22 @@ class Compute:
         if self.autocast is None:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=self.autocast)
+
+
+@contextmanager
+def denormals_flushed() -> Iterator[None]:
+    """Numbers too small for full precision (below 1e-38) count as zero in the block: gradients and states that fade
+    through many steps come to that, and arithmetic with them is up to a hundred times slower.
+
+    It holds in this thread and in those that torch starts within the block. Threads that torch has started before keep
+    their way, so what trains enters it before the first tensor is computed.
+    """
+    before = flushes_denormals()
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
 
 
 def flushes_denormals() -> bool:

@@ -74,9 +74,11 @@ def train(
         )
         run = Run.create(composed, out, name) if first else Run(Path(out))
     module = None if isinstance(model, str) or model is None else model
+    from orthogon.train.compute import denormals_flushed
     from orthogon.verbs.session import Session
 
     with ExitStack() as stack:
+        stack.enter_context(denormals_flushed())
         if first:
             stack.enter_context(run.lock())
             run.write_json("environment.json", environment())
