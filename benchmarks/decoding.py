@@ -35,7 +35,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from harness import HERE, Record, call, ratio, say, seconds_per_step, show_ratio, table
+from harness import HERE, Record, call, ratio, say, seconds_per_step, show_ratio, show_share, table
 from safetensors.torch import load_file
 
 from orthogon.text.encoder_decoder import EncoderDecoder
@@ -115,13 +115,13 @@ def decoded(side: str, problem: Problem, peers: str) -> Record:
     return call([sys.executable if ours else peers, script, problem.to_json()], ours)
 
 
-def same(problem: Problem) -> float | None:
-    """The share of outputs that both give, where both networks are the same function."""
+def same(problem: Problem) -> list[int] | None:
+    """How many outputs both give, and of how many, where both networks are the same function."""
     paths = [Path(problem.folder) / f"{side}.npy" for side in SIDES]
     if problem.attention != "dot" or not all(path.exists() for path in paths):
         return None
     theirs, ours = map(np.load, paths)
-    return float((theirs == ours).all(1).mean())
+    return [int((theirs == ours).all(1).sum()), len(ours)]
 
 
 def render(found: Record) -> str:
@@ -129,8 +129,7 @@ def render(found: Record) -> str:
     for name, of in found.items():
         theirs, ours = (seconds_per_step(of["records"], side) for side in SIDES)
         speeds = [f"{1 / np.median(list(each.values())):,.0f}" if each else "failed" for each in (theirs, ours)]
-        share = "" if of["same"] is None else f"{100 * of['same']:.1f} %"
-        rows.append((name, *speeds, show_ratio(ratio(theirs, ours)), share))
+        rows.append((name, *speeds, show_ratio(ratio(theirs, ours)), show_share(of["same"])))
     return table(("sentences a CPU second", *SIDES.values(), "times as many", "same outputs"), rows)
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from orthogon.stats import bootstrap_mean
+from orthogon.stats import bootstrap_mean, wilson
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "peers"))
@@ -206,6 +206,15 @@ def show_ratio(found: Record, digits: int = 2) -> str:
     if math.isnan(found["low"]):
         return f"{found['value']:.{digits}f}"
     return f"{found['value']:.{digits}f} [{found['low']:.{digits}f}, {found['high']:.{digits}f}]"
+
+
+def show_share(counts: Sequence[int] | None) -> str:
+    """12 of 15 as 80.0 % [54.8, 93.0], n = 15; empty where nothing was counted."""
+    if counts is None:
+        return ""
+    right, n = counts
+    low, high = (100 * float(bound) for bound in wilson(right, n))
+    return f"{100 * right / n:.1f} % [{low:.1f}, {high:.1f}], n = {n:,}"
 
 
 def verdict(found: Record, goal: float, at_most: bool) -> str:

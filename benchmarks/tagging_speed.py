@@ -25,10 +25,10 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
-from harness import HERE, Record, call, ratio, say, seconds_per_step, show_ratio, table
+from harness import HERE, Record, call, ratio, say, seconds_per_step, show_ratio, show_share, table
 
 import orthogon as og
 from orthogon.data.text_columns import TokensColumn
@@ -64,9 +64,9 @@ def prepare(folder: Path) -> None:
 def for_flair(folder: Path, words: set[str]) -> None:
     """Weights and ids, those of the words as they are written."""
     predictor = og.load(folder / "same")
-    weights = {name: value.numpy() for name, value in predictor.model.state_dict().items()}
+    weights: dict[str, Any] = {name: value.numpy() for name, value in predictor.model.state_dict().items()}
     backwards_unread(weights)
-    np.savez(folder / "network.npz", **weights)  # type: ignore[arg-type] - names are no options
+    np.savez(folder / "network.npz", **weights)
     task = cast("Tag", predictor.task)
     of_words, of_characters = cast("tuple[WordsEncoder, CharactersEncoder]", task.inputs.encoders)
     letters = sorted({letter for word in words for letter in word})
@@ -100,20 +100,20 @@ def tagged(side: str, folder: Path, peers: str) -> Record:
                 ours)
 
 
-def same(folder: Path) -> float:
-    """Of sentences without a repeated form: the share of words to which both give the same tag."""
+def same(folder: Path) -> list[int]:
+    """Of sentences without a repeated form: the words to which both give the same tag, and how many there are."""
     sentences, theirs, ours = (json.loads((folder / f"{name}.json").read_text())
                                for name in ("sentences", "flair", "orthogon"))
     pairs = [pair for words, *tags in zip(sentences, theirs, ours, strict=True) if len(set(words)) == len(words)
              for pair in zip(*tags, strict=True)]
-    return sum(first == second for first, second in pairs) / len(pairs)
+    return [sum(first == second for first, second in pairs), len(pairs)]
 
 
 def render(found: Record) -> str:
     seconds = {side: seconds_per_step(found["records"], side) for side in SIDES}
     rows = [(name, f"{1 / np.median(list(seconds[side].values())):,.0f}" if seconds[side] else "failed",
              "" if side == "flair" else show_ratio(ratio(seconds["flair"], seconds[side])),
-             f"{100 * found['same']:.2f} %" if side == "orthogon" else "")
+             show_share(found["same"]) if side == "orthogon" else "")
             for side, name in SIDES.items()]
     return table(("", "sentences a CPU second", "times flair's", "same tags"), rows)
 

@@ -14,7 +14,6 @@ memory that it took beside the texts.
 from __future__ import annotations
 
 import os
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from typing import Any
 
 import numpy as np
 from harness import each_seed, table
+from problem import forget_peak_rss, peak_rss
 
 import orthogon as og
 from orthogon.data.dataset import Dataset
@@ -97,9 +97,10 @@ def measure_search() -> dict[str, Any]:
     texts = made_up_texts()
     indexed, index = timed(lambda: TextSearch(texts, tokenizer("whitespace")))
     theirs, _ = timed(lambda: TfidfVectorizer(token_pattern=r"\S+").fit_transform(texts))  # noqa: S106 - no secret
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    forget_peak_rss()
+    before = peak_rss()
     searched, found = timed(lambda: cosine_top_k(index.rows[:QUERIES], index.rows, 10))
-    more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    more = (peak_rss() - before) / 1e6
     assert (found.rows[:, 0] == np.arange(QUERIES)).mean() > 0.9  # but for texts that occur twice
     return {"name": "search", "texts": TEXTS, "queries": QUERIES, "index_seconds": indexed,
             "scikit_learn_seconds": theirs, "search_seconds": searched, "search_megabytes": more}
@@ -112,6 +113,10 @@ def made_up_texts() -> list[str]:
     lengths = rng.integers(4, 25, TEXTS)
     drawn = words[rng.choice(WORDS, lengths.sum(), p=share / share.sum())]
     return [" ".join(each) for each in np.split(drawn, lengths.cumsum()[:-1])]
+
+
+def told(share: dict[str, Any]) -> str:
+    return f"{100 * share['value']:.1f} [{100 * share['low']:.1f}, {100 * share['high']:.1f}]"
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -128,8 +133,7 @@ def render(found: list[dict[str, Any]]) -> str:
         gain, scale = each["paired"], 100
         sign = np.sign(gain["advantage"] * gain["difference"]) or 1
         low, high = sorted(sign * scale * gain[key] for key in ("low", "high"))
-        rows.append((each["name"], each["metric"].replace("_", " "), f"{scale * each['network']['value']:.1f}",
-                     f"{scale * each['baseline']['value']:.1f}",
+        rows.append((each["name"], each["metric"].replace("_", " "), told(each["network"]), told(each["baseline"]),
                      f"{scale * gain['advantage']:+.1f} [{low:+.1f}, {high:+.1f}], n = {gain['n']:,}",
                      f"{each['cpu_minutes']:.1f}"))
     heads = ("", "measure, %", "network", BASELINE, "network better by, 95 %", "CPU minutes")

@@ -93,6 +93,9 @@ def train(attention: str, asked: argparse.Namespace) -> None:
 
 def compare(asked: argparse.Namespace) -> None:
     """The table of two trained networks, the first against the second, and BLEU of both by length."""
+    if len(asked.attention) != 2:
+        raise SystemExit("compare takes two networks: compare dot none")
+    first, second = (NAMES[name] for name in asked.attention)
     abouts = [json.loads((asked.out / f"{name}.json").read_text()) for name in asked.attention]
     both = [Rows.read(asked.out / f"{name}.parquet") for name in asked.attention]
     score, counts = Bleu(), [counts_of(rows) for rows in both]
@@ -101,7 +104,7 @@ def compare(asked: argparse.Namespace) -> None:
               told(share(rows), 100))
              for name, about, of, rows in zip(asked.attention, abouts, counts, both)]
     print(table(("", "parameters", "CPU minutes", "BLEU", "exactly right, %"), lines))
-    print(f"\nAttention over none: {told(difference(score, counts[1], counts[0], groups))} BLEU, paired over "
+    print(f"\n{first} over {second}: {told(difference(score, counts[1], counts[0], groups))} BLEU, paired over "
           f"{len(np.unique(np.asarray(groups))):,} source sentences; {score.signature()}; "
           f"{abouts[0]['pairs']:,} pairs, {abouts[0]['epochs']} epochs, beam {SETTINGS['task.beam']}\n")
     series, gaps = {NAMES[name]: ([], [], [], []) for name in asked.attention}, []

@@ -123,6 +123,11 @@ def peak_rss() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+def forget_peak_rss() -> None:
+    """Let `peak_rss` count from here on: the largest size so far is forgotten. Linux alone can (else OSError)."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
 def test_labels(folder: str) -> np.ndarray:
     """Int64: the true labels of the test set."""
     return _idx(folder, "t10k-labels-idx1").astype(np.int64)

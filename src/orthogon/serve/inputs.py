@@ -86,7 +86,7 @@ def _texts(inputs: Any, schema: Schema) -> list[str] | None:
     files = [each for each in texts if _names_a_file(each)]
     if files and len(texts) > 1:
         raise DataError(f"{len(files):,} of {len(texts):,} texts are names of files", where=files[0],
-                        remedy=f"Predict on one file at a time; a text that reads so: {{{reads.name!r}: {files[0]!r}}}.")
+                        remedy=f"Predict on one file at a time; a text that reads so goes as a dict of {reads.name!r}.")
     return None if files else list(texts)
 
 
