@@ -116,7 +116,7 @@ def syllabus(document: dict[str, Any]) -> str:
     for part in document["syllabus"]:
         lines.append(f"## {part['part']}\n\n| topic | command | picture | rows |\n|---|---|---|---|")
         for topic, command, picture, numbers in part["topics"]:
-            image = f"[{picture.removesuffix('.png')}](images/{picture})" if picture else ""
+            image = f"[{Path(picture).stem}]({picture if '/' in picture else f'images/{picture}'})" if picture else ""
             lines.append(f"| {topic} | `{command}` | {image} | {numbers.replace('-', '–')} |")
         lines.append("")
     return "\n".join([*lines, f"{document['later']}\n"])
