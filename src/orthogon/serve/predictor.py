@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from orthogon.data.text_columns import TokensColumn
 from orthogon.draw.tables import format_estimate, html_table
 from orthogon.errors import DataError
 from orthogon.nn.cost import multiply_adds
@@ -87,9 +88,9 @@ class Predictor:
                 for row, said in zip(found.rows[start : start + SLAB], self._slab(found, start, batch_size)):
                     notes = found.remarks.notes.get(int(row))
                     items[row] |= {**said, **({"notes": notes} if notes else {})}
-        if sentences := next((column for column in self.schema.columns if column.kind == "tokens"), None):
-            for row, at in enumerate(found.rows):
-                items[at]["words"] = list(found.data.columns[sentences.name].values[row])  # type: ignore[attr-defined]
+        for sentences in (each for each in found.data.columns.values() if isinstance(each, TokensColumn)):
+            for at, words in zip(found.rows, sentences.values):
+                items[at]["words"] = list(words or ())
         return Predictions(items)
 
     def _asked(self, found: Gathered, rows: np.ndarray, batch_size: int | None) -> Predictions:

@@ -13,6 +13,7 @@ from orthogon.data.augment import Augmentation
 from orthogon.data.changes import Changes
 from orthogon.data.columns import NumberColumn
 from orthogon.data.dataset import Dataset, Finding
+from orthogon.data.encoders import CategoryEncoder
 from orthogon.data.windows import Windows
 from orthogon.errors import DataError
 from orthogon.nn.losses import regression_errors
@@ -68,10 +69,10 @@ class Forecast(Supervised):
             found.append(Finding("missing-target", "note", f"the target is missing at {int(missing.sum()):,} of "
                                  f"{len(data):,} steps; there it counts in no loss and no score", where=data.name,
                                  column=data.target))
-        for encoder in self.inputs.encoders[1:]:
+        for encoder in (each for each in self.inputs.encoders if isinstance(each, CategoryEncoder)):
             found += [Finding("unused-column", "warning", f"column {name!r} has {len(levels):,} levels and is not "
                               f"used: a step holds {MOST_LEVELS} at most", where=data.name, column=name)
-                      for name, levels in zip(encoder.columns, encoder.levels)  # type: ignore[attr-defined]
+                      for name, levels in zip(encoder.columns, encoder.levels)
                       if len(levels) > MOST_LEVELS]
         return found
 

@@ -117,6 +117,7 @@ def features(
 
 
 def _setting(run: Run, data: Any, target: str | None) -> Setting:
+    from orthogon.tasks.classify import Classify
     from orthogon.tasks.infer import as_target
     from orthogon.train.build import build_task
     from orthogon.train.fit import attach
@@ -143,9 +144,10 @@ def _setting(run: Run, data: Any, target: str | None) -> Setting:
     part, rows, asked = _divided(column, parts["train"], parts["dev"])
     recipes = _recipes(run, own, prepared.recipe)
     task = build_task(recipes["learnt"])
+    assert isinstance(task, Classify)  # noqa: S101 - `_recipes` ask for no other
     task.fit(labelled, rows)
     attach(task, labelled, recipes["learnt"])
-    return Setting(labelled, part, task, rows, asked, recipes)  # type: ignore[arg-type]
+    return Setting(labelled, part, task, rows, asked, recipes)
 
 
 def _known(column: CategoryColumn, rows: np.ndarray) -> np.ndarray:
