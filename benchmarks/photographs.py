@@ -68,8 +68,8 @@ def mirrored(run: Run) -> Rows:
     """Of the test pictures, by the network of a run over each picture and its mirror image."""
     predictor, prepared = load(run), prepare(run.recipe(), None, run.path / "passport.json")
     predictor.task.attach(prepared.data, predictor.device)
-    rows = prepared.passport.rows("test")
-    return evaluate(predictor.task, Views(predictor.model, "flip"), prepared.data, rows, "test", Compute(predictor.device))
+    both, rows = Views(predictor.model, "flip"), prepared.passport.rows("test")
+    return evaluate(predictor.task, both, prepared.data, rows, "test", Compute(predictor.device))
 
 
 def say(seed: int, way: str, found: dict[str, np.ndarray | float]) -> None:
