@@ -131,6 +131,11 @@ class Translate(Encoded):
     def spec(self) -> ModelSpec:
         return ModelSpec((*self.inputs.specs(), self.encoder.input_spec()), self._outputs())
 
+    @property
+    def vocabularies(self) -> tuple[tuple[str, ...], ...]:
+        """Of the source, and of the target."""
+        return (*super().vocabularies, self.encoder.vocabulary.words)
+
     def _outputs(self) -> int:
         return len(self.encoder.vocabulary)
 

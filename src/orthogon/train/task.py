@@ -314,7 +314,11 @@ class Task(ABC):
 
     @property
     def vocabularies(self) -> tuple[tuple[str, ...], ...]:
-        """The tokens of each input that is made of tokens, by which tables of weights are carried over."""
+        """The tokens of each input of `spec` that is made of tokens, by which tables of weights are carried over.
+
+        A network says in `token_tables` which of its parameters have a number for each token: the beginning of their
+        names -> the place of their input here.
+        """
         return ()
 
     def marked(self, batch: Batch, pictures: list[np.ndarray]) -> list[np.ndarray]:
