@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, nan
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -293,6 +293,14 @@ class Task(ABC):
     @abstractmethod
     def targets(self, rows: np.ndarray) -> np.ndarray:
         """The true targets of the rows, as they stand in Rows."""
+
+    def mean_loss(self, rows: Rows) -> float:
+        """The mean of the losses that are known, by the weights of the examples in `loss`, so that it can be held
+        against that of training; NaN where none is known."""
+        losses, weight = np.asarray(rows["loss"], dtype=np.float64), rows.get("weight")
+        weight = np.ones(len(rows)) if weight is None else weight
+        counts = ~np.isnan(losses) & (weight > 0)
+        return float(np.average(losses[counts], weights=weight[counts])) if counts.any() else nan
 
     @property
     @abstractmethod
