@@ -33,7 +33,8 @@ class Mistakes:
 
     page: the file; None where there is no mistake to look at. shown: how many mistakes it holds, of those `in_eyeball`.
     examples, share: the Eyeball; blackbox: examples that stay unseen. slices: as kept in `evidence/slices.json`.
-    retire: a sentence, where the Eyeball is worn. blame: a sentence, where the task searches for its outputs.
+    retire: a sentence, where the Eyeball is worn. blame: where the task searches for its outputs, whose fault these
+    are, or why that was not asked.
     """
 
     run: str
@@ -131,7 +132,7 @@ def _page(run: Run, rows: Rows, seen: Eyeball, n: int, source: Any, open: bool) 
 
             webbrowser.open(path.resolve().as_uri())
     return Mistakes(run.name, path, len(chosen), len(wrong), int(seen.inside.sum()), seen.share,
-                    int(seen.outside.sum()), slices, retire(rows, seen, run), blame["sentence"] if blame else "")
+                    int(seen.outside.sum()), slices, retire(rows, seen, run), blame)
 
 
 def _slices(run: Run, rows: Rows, seen: Eyeball, data: Dataset) -> slicing.Slices:
