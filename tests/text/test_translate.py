@@ -240,7 +240,8 @@ def test_a_run_ships_what_it_learnt(tmp_path: Path) -> None:
     assert "nrefs:1" in run.result["splits"]["dev"]["metrics"]["bleu"]["method"]
     found = og.mistakes(run, data=data)
     assert isinstance(found, Mistakes)
-    assert "fault" in found.blame
+    assert "of these the search's fault" in str(found)
+    assert "as well" in str(found)
     document = run.evidence()["blame"]
     assert document["n"] > 0
     assert document["wide"]["width"] == 50

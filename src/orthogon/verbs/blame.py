@@ -9,7 +9,7 @@ import numpy as np
 from orthogon.data.dataset import Dataset
 from orthogon.nn.modes import evaluating
 from orthogon.serve.bundle import load
-from orthogon.strategy.blame import blame
+from orthogon.strategy.blame import Blame, blame
 from orthogon.strategy.eyeball import Eyeball, positions
 from orthogon.train.rows import Rows
 from orthogon.train.run import Run
@@ -19,9 +19,9 @@ WIDE, MOST = 50, 200
 """The wide beam, and examples that are searched with it, which takes as long as some thousands otherwise."""
 
 
-def blamed(run: Run, rows: Rows, seen: Eyeball, data: Dataset) -> str:
-    """What the evidence "blame" says, made once, of examples of dev from the Eyeball at random; why it was not made; ""
-    where nothing is searched.
+def blamed(run: Run, rows: Rows, seen: Eyeball, data: Dataset) -> Blame | str:
+    """The evidence "blame", made once, of examples of dev from the Eyeball at random; or why it is not made, "" where
+    nothing is searched.
 
     rows: of dev. data: that of the run.
     """
@@ -32,7 +32,7 @@ def blamed(run: Run, rows: Rows, seen: Eyeball, data: Dataset) -> str:
                 "--refit")
     known = run.evidence().get("blame")
     if known is not None:
-        return known["sentence"]
+        return Blame.from_dict(known)
     inside = np.flatnonzero(seen.inside)
     chosen = inside[np.argsort(positions(rows.ids[inside]))][:MOST]
     network = load(run)
@@ -44,4 +44,4 @@ def blamed(run: Run, rows: Rows, seen: Eyeball, data: Dataset) -> str:
     searched = replace(searched, groups=None if rows.group is None else rows.group[chosen])
     found = blame(run.name, network.task.settings.beam, searched)
     run.write_evidence("blame", found.to_dict())
-    return found.sentence
+    return found

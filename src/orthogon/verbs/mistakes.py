@@ -14,6 +14,7 @@ from orthogon.errors import RunError
 from orthogon.files import write_atomically
 from orthogon.report.gallery import said
 from orthogon.strategy import slices as slicing
+from orthogon.strategy.blame import Blame
 from orthogon.strategy.eyeball import Eyeball, draw_eyeball, positions, retire
 from orthogon.strategy.eyeball import mistakes as mistakes_of
 from orthogon.strategy.facets import facets
@@ -46,10 +47,11 @@ class Mistakes:
     blackbox: int
     slices: slicing.Slices
     retire: str
-    blame: str = ""
+    blame: Blame | str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "page": None if self.page is None else str(self.page), "slices": self.slices.to_dict()}
+        return {**asdict(self), "page": None if self.page is None else str(self.page), "slices": self.slices.to_dict(),
+                "blame": self.blame if isinstance(self.blame, str) else self.blame.to_dict()}
 
     def __str__(self) -> str:
         from orthogon.verbs.console import labelled
@@ -61,7 +63,7 @@ class Mistakes:
                               else "none in it: nothing to look at"))
         lines.append(labelled("slices", str(self.slices)) if not self.slices.slices else f"\n{self.slices}\n")
         if self.blame:
-            lines.append(labelled("blame", self.blame))
+            lines.append(labelled("blame", self.blame) if isinstance(self.blame, str) else f"\n{self.blame}\n")
         if self.retire:
             lines.append(labelled("warning", self.retire))
         if self.page:
