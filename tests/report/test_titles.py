@@ -1,9 +1,14 @@
 """What people read of metrics and of what lies on pictures: names in words, shares in percent, no false residuals."""
 
+from types import SimpleNamespace
+from typing import cast
+
 import numpy as np
 import pytest
 
+from orthogon.draw.page import Page
 from orthogon.report.gallery import said
+from orthogon.report.scores import training
 from orthogon.report.view import View
 from orthogon.strategy.curves import read_curves
 from orthogon.strategy.diagnosis import diagnose
@@ -34,6 +39,17 @@ def test_sentences_say_the_title_of_the_metric():
     assert "mean_iou" not in sentences
     metric = mean_metric("mean_iou", lambda rows: rows["score"], "rate")
     assert diagnose({"dev": rows_of()}, metric).metric == "1 - mean IoU"
+
+
+@pytest.mark.parametrize(("off", "drawn"), [(1.5, True), (1 + 1e-7, False)])
+def test_a_score_is_drawn_beside_the_loss_unless_it_is_the_loss_again(off, drawn):
+    lines = [{"event": "epoch", "epoch": k, "train_loss": 1 / k, "dev": {"nats": off / k, "loss": 1 / k}}
+             for k in range(1, 9)]
+    view = cast(View, SimpleNamespace(metrics=lines, metric="nats", metric_title="nats", rate=False, evidence={}))
+    page = Page("report")
+    training(page, view)
+    assert "loss by epoch" in page.render()
+    assert ("nats by epoch" in page.render()) == drawn
 
 
 def test_shares_of_pixels_are_told_in_percent():

@@ -2,17 +2,24 @@
 known to have missed what they should have found."""
 
 import json
+from html import unescape
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 
+from orthogon.draw.page import Page
 from orthogon.equations.sequences import beam_search_at_fault
 from orthogon.errors import DataError
 from orthogon.nn.beam import search
 from orthogon.nn.beam_spec import BeamSpec
+from orthogon.report import inquiries
+from orthogon.report.view import View
 from orthogon.stats import wilson
-from orthogon.strategy.blame import at_fault, blame
+from orthogon.strategy.blame import Blame, at_fault, blame
+from orthogon.train.run import Run
 from orthogon.train.searched import Searched, WideBeam
 
 N = 200
@@ -154,6 +161,29 @@ def test_it_is_a_document():
     assert document["sentence"] == found.sentence
     assert [item["source"] for item in document["work"]] == ["blame"] * len(found.work)
     assert len(document["buckets"]) == 4
+
+
+def test_the_screen_and_the_report_tell_all_that_was_measured(tmp_path):
+    quality, reference = np.linspace(0, 1, 2 * N).reshape(N, 2), np.where(np.arange(N) < 90, -1.0, -3.0)
+    reference[:7] = -np.inf
+    found = blame("a", 5, searched(
+        reference=reference, quality=quality, coverage=np.linspace(0.5, 1, N),
+        found_length=np.full(N, 3), wide=WideBeam(50, np.full(N, -1.5), np.full(N, 3), quality[:, 1])))
+    assert Blame.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+    assert "(7 where the search could not give the reference)" in found.sentence
+    titles = [title for title, _ in found.beside()]
+    assert "the search's share, judged by a beam of 50 as well" in titles
+    assert len(titles) == 7
+    run = Run(tmp_path)
+    run.write_evidence("blame", found.to_dict())
+    page, view = Page("report"), cast(View, SimpleNamespace(evidence=run.evidence()))
+    inquiries.blame(page, view)
+    report = unescape(page.render())
+    for told in (found.sentence, *titles, *found.cells()[0]):
+        assert told in str(found)
+        assert told[1:] in report
+    assert found.wide is not None
+    assert str(found.wide.search) in str(found)
 
 
 def test_what_cannot_be_judged():

@@ -267,3 +267,12 @@ def test_a_run_that_was_stopped_early_still_falls_and_a_long_one_does_not(tmp_pa
     run = new_run(tmp_path, long, "long")
     trained(long, run=run)
     assert not loss_still_falls(run)
+
+
+def test_a_score_in_nats_is_read_unless_it_is_the_loss_again():
+    train, dev = _falling(0.0, 15), _falling()
+    bound = 91 + np.maximum(0, EPOCHS - 20)  # of a variational network, whatever β was: the divergence explodes
+    found = _finding(read_curves(_lines(train, dev, bound, "nats"), higher_is_better=False), "dev nats")
+    assert found.finding == "overfitting"
+    again = read_curves(_lines(train, dev, dev * (1 + 1e-7), "nats"), higher_is_better=False)
+    assert [each.curve for each in again if each.curve.startswith("dev")] == ["dev loss"]

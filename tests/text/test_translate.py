@@ -240,13 +240,42 @@ def test_a_run_ships_what_it_learnt(tmp_path: Path) -> None:
     assert "nrefs:1" in run.result["splits"]["dev"]["metrics"]["bleu"]["method"]
     found = og.mistakes(run, data=data)
     assert isinstance(found, Mistakes)
-    assert "fault" in found.blame
+    assert "of these the search's fault" in str(found)
+    assert "as well" in str(found)
     document = run.evidence()["blame"]
     assert document["n"] > 0
     assert document["wide"]["width"] == 50
     report = (run.path / "report.html").read_text()
     assert "Search or model?" in report
     assert "Attention" in report
+
+
+def test_blame_counts_sources_and_is_not_asked_of_a_network_that_knows_dev(tmp_path: Path) -> None:
+    words = _words(30, str.upper).columns["text"]
+    pairs = [(words.cell(row), f"{words.cell(row)}{letter}") for row in range(30) for letter in "abcdefgh"]
+    data = _data(pairs)
+    run = og.train(data, task="translate", epochs=1, out=tmp_path, quiet=True, options={
+        "model.options": {"embedding": 4, "hidden": 6}, "train.threads": 1, "train.preflight": False})
+
+    def said() -> str:
+        found = og.mistakes(run, data=data)
+        assert isinstance(found, Mistakes)
+        return str(found.blame)
+
+    assert "fault" in said()
+    document = run.evidence()["blame"]
+    rows = run.rows("dev")
+    assert rows.group is not None
+    assert document["mistakes"] == document["n"] > document["search"]["n"]
+    assert document["search"]["n"] <= len(set(rows.group))
+    (run.path / "evidence" / "blame.json").unlink()
+    passport = run.read_json("passport.json")
+    run.write_json("passport.json", {**passport, "folds": [passport["rows"]["dev"]]})
+    for _ in range(2):
+        assert "has learnt from the examples of dev" in said()
+        assert "blame" not in run.evidence()
+        run.write_json("passport.json", passport)
+        run.save_recipe(run.recipe().with_values({"train.refit": True}))
 
 
 def _untrained(task: Translate) -> nn.Module:

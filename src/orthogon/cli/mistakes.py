@@ -30,6 +30,7 @@ def mistakes(
     """One offline page of dev mistakes to tag by keys; then what mending each kind would buy.
 
     Part of dev (the Blackbox) stays unseen; kinds of examples that stand out are confirmed on it, once.
+    Of a task that searches for its outputs (translate) it is also said whether the search or the model is at fault.
     """
     with quiet_stdout(json):
         from orthogon.verbs.mistakes import mistakes as verb

@@ -136,6 +136,8 @@ class MLP(nn.Module):
                  one_hot: bool = False) -> None:
         super().__init__()
         self.flat = Flat(spec.inputs, embedding, one_hot)
+        texts = [part for part, item in enumerate(spec.inputs) if item.kind == "text"]
+        self.token_tables = {} if one_hot else {f"flat.parts.{part}": place for place, part in enumerate(texts)}
         width, layers = self.flat.width, _dropout(input_dropout, activation)
         for size, rate in zip(hidden, dropout, strict=True):
             layers += [*_hidden_layer(width, size, activation, norm, norm_after, initializer),

@@ -14,6 +14,8 @@ from orthogon.draw.page import Page
 from orthogon.draw.tables import format_number, html_table
 from orthogon.report.view import View, estimate
 from orthogon.report.words import first_upper, interval_cell
+from orthogon.stats.estimate import Estimate
+from orthogon.strategy.blame import Blame
 
 MOST = 10
 """Lines of a table of features or labels; all stand in the evidence."""
@@ -80,23 +82,15 @@ def _examined(tags: dict[str, Any]) -> str:
 
 def blame(page: Page, view: View) -> None:
     """Whether wrong outputs are the search's fault or the model's, by length."""
-    found = view.evidence.get("blame")
-    if not found:
+    document = view.evidence.get("blame")
+    if not document:
         return
-    page.section("Search or model?", note=f"{first_upper(str(found['sentence']))}.")
-    rows = [[f"{one['shortest']}" if one["shortest"] == one["longest"] else f"{one['shortest']} to {one['longest']}",
-             f"{one['mistakes']:,} of {one['n']:,}", interval_cell(estimate(one["search"])),
-             interval_cell(estimate(one["quality"]))] for one in found["buckets"]]
-    page.html(html_table(["tokens", "wrong", "of these the search's fault", "quality"], rows, align="rrrr"))
-    wide, beside = found.get("wide"), []
-    if wide:
-        beside.append([f"a beam of {wide['width']} finds a greater objective", interval_cell(estimate(wide["better"]))])
-        beside.append([f"what a beam of {wide['width']} gains", interval_cell(estimate(wide["gain"]))])
-    beside += [[line, interval_cell(estimate(found[key]))] for key, line in (
-        ("oracle", f"what the best of the {found['n_best']} outputs would gain"),
-        ("shorter", "of the model's mistakes of another length, shorter"),
-        ("covered_right", "share of the source attended to, right outputs"),
-        ("covered_wrong", "share of the source attended to, wrong outputs")) if found.get(key)]
+    found = Blame.from_dict(document)
+    page.section("Search or model?", note=f"{first_upper(found.sentence)}.")
+    headers, rows = found.cells()
+    page.html(html_table(headers, [[interval_cell(cell) if isinstance(cell, Estimate) else cell for cell in row]
+                                   for row in rows], align="rrrr"))
+    beside = [[title, interval_cell(one)] for title, one in found.beside()]
     if beside:
         page.html(html_table(["", "95 % interval below"], beside, align="lr"))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+import numpy as np
+
 from orthogon.draw.curves import curves
 from orthogon.draw.page import Page
 from orthogon.draw.tables import Raw, html_table
@@ -13,6 +15,7 @@ from orthogon.report.view import View, estimate
 from orthogon.report.words import difference, first_upper, interval_cell, p_value
 from orthogon.train.titles import title_of
 
+Line = tuple[list[float], list[float]]
 VERDICTS = {"better": "network better", "worse": "baseline better", "tied": "open"}
 
 
@@ -70,14 +73,19 @@ def training(page: Page, view: View) -> None:
         curves(losses, title="loss by epoch", x_label=axis, y_label="loss" + (" (log scale)" if log else ""), log=log),
         "Loss" + (" on train and dev." if len(losses) > 1 else "."), _points(losses, axis),
     )
-    scores = progress.score_series(view)
-    if scores and view.metric_title != "loss":
+    scores = {name: line for name, line in progress.score_series(view).items() if not _again(line, losses.get(name))}
+    if scores:
         factor = 100.0 if view.rate else 1.0
         scaled = {name: (x, [factor * y for y in ys]) for name, (x, ys) in scores.items()}
         label = view.metric_title + (", %" if view.rate else "")
         page.figure(curves(scaled, title=f"{view.metric_title} by epoch", x_label="epoch", y_label=label),
                     f"{first_upper(view.metric_title)} on {' and '.join(scores)}.",
                     _points(scaled, "epoch"))
+
+
+def _again(score: Line, loss: Line | None) -> bool:
+    """Whether the score is the loss, which is drawn already."""
+    return loss is not None and score[0] == loss[0] and np.allclose(score[1], loss[1], atol=0)
 
 
 def _points(series: progress.Series, axis: str, most: int = 12) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import nan
 from typing import Any
 
 
@@ -35,3 +37,9 @@ class Estimate:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Estimate:
+        """The inverse of `to_dict`, also after a way through JSON, where NaN is null."""
+        ends = {key: nan if document[key] is None else document[key] for key in ("value", "low", "high")}
+        return cls(**{**document, **ends})

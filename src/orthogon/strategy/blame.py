@@ -9,7 +9,8 @@ Source: Ng, "Machine Learning Yearning", chapters 44 to 46; catalogue rows 28.10
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,14 @@ class Blame:
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "sentence": self.sentence, "work": [item.to_dict() for item in self.work]}
 
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Blame:
+        """The inverse of `to_dict`, also after a way through JSON."""
+        told: dict[str, Any] = {each.name: document[each.name] for each in fields(cls)}
+        told["buckets"] = tuple(Bucket(**_estimates(one)) for one in told["buckets"])
+        told["wide"] = told["wide"] and Wide(**_estimates(told["wide"]))
+        return cls(**_estimates(told))
+
     @property
     def sentence(self) -> str:
         """Whose fault it is, in words."""
@@ -116,20 +125,42 @@ class Blame:
             said = "mostly the model's fault, which holds its own output for better: a wider beam would not help"
         else:
             said = "the search's fault and the model's alike"
+        beyond = f" ({self.unreachable:,} where the search could not give the reference)" if self.unreachable else ""
         bias = f"; the model's are {self.length_bias} than they should be" if self.length_bias else ""
-        return f"{self.mistakes:,} of {self.n:,} outputs are wrong, {said}{bias}; the search's share is {self.search}"
+        return (f"{self.mistakes:,} of {self.n:,} outputs are wrong{beyond}, {said}{bias}; the search's share is "
+                f"{self.search}")
 
-    def cells(self) -> tuple[list[str], list[list[str]]]:
+    def cells(self) -> tuple[list[str], list[list[Any]]]:
         """Headers and rows of the table by length, on the screen and in the report."""
         rows = [[f"{one.shortest}" if one.shortest == one.longest else f"{one.shortest} to {one.longest}",
-                 f"{one.mistakes:,} of {one.n:,}", str(one.search or "too few"), str(one.quality or "")]
-                for one in self.buckets]
+                 f"{one.mistakes:,} of {one.n:,}", one.search or "too few", one.quality] for one in self.buckets]
         return ["tokens", "wrong", "of these the search's fault", "quality"], rows
+
+    def beside(self) -> list[tuple[str, Estimate]]:
+        """What else was measured, each with its title, on the screen and in the report."""
+        told: list[tuple[str, Estimate | None]] = []
+        if self.wide:
+            beam = f"a beam of {self.wide.width}"
+            told += [(f"{beam} finds a greater objective", self.wide.better),
+                     (f"the search's share, judged by {beam} as well", self.wide.search),
+                     (f"what {beam} gains", self.wide.gain)]
+        told += [(f"what the best of the {self.n_best} outputs would gain", self.oracle),
+                 ("of the model's mistakes of another length, shorter", self.shorter),
+                 ("share of the source attended to, right outputs", self.covered_right),
+                 ("share of the source attended to, wrong outputs", self.covered_wrong)]
+        return [(title, one) for title, one in told if one is not None]
 
     def __str__(self) -> str:
         from orthogon.draw.tables import text_table
 
-        return f"{text_table(*self.cells(), align='rrll')}\n{self.sentence}"
+        beside = text_table(["beside it", ""], self.beside(), align="ll") + "\n" if self.beside() else ""
+        return f"{text_table(*self.cells(), align='rrll')}\n{beside}{self.sentence}"
+
+
+def _estimates(document: Mapping[str, Any]) -> dict[str, Any]:
+    """With estimates where there are documents of such."""
+    return {key: Estimate.from_dict(value) if isinstance(value, Mapping) and "low" in value else value
+            for key, value in document.items()}
 
 
 def blame(run: str, width: int, results: Searched) -> Blame:

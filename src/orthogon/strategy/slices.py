@@ -76,9 +76,9 @@ class Slices:
     def from_dict(cls, document: Mapping[str, Any]) -> Slices:
         """The inverse of `to_dict`, also after a way through JSON."""
         found = [
-            Slice(one["name"], one["state"], _estimate(one["eyeball"]),
-                  None if one["blackbox"] is None else _estimate(one["blackbox"]), _estimate(one["elsewhere"]),
-                  one["p_value"], _estimate(one["ceiling"]))
+            Slice(one["name"], one["state"], Estimate.from_dict(one["eyeball"]),
+                  None if one["blackbox"] is None else Estimate.from_dict(one["blackbox"]),
+                  Estimate.from_dict(one["elsewhere"]), one["p_value"], Estimate.from_dict(one["ceiling"]))
             for one in document["slices"]
         ]
         return cls(document["run"], document["tried"], tuple(found), document["blackbox"])
@@ -95,11 +95,6 @@ class Slices:
         if not self.slices:
             return f"{self.tried} slices tried, none with more mistakes than chance gives"
         return f"{text_table(*self.cells())}\n{self.tried} slices tried"
-
-
-def _estimate(document: Mapping[str, Any]) -> Estimate:
-    ends = {key: float("nan") if document[key] is None else document[key] for key in ("value", "low", "high")}
-    return Estimate(**{**document, **ends})
 
 
 def find_slices(run: str, rows: Rows, seen: Eyeball, facets: Sequence[Facet]) -> Slices:

@@ -51,10 +51,7 @@ class Work:
     def from_dict(cls, document: Mapping[str, Any]) -> Work:
         """The inverse of `to_dict`, also after a way through JSON, where NaN is null."""
         gain = document.get("gain")
-        if gain is not None:
-            ends = {key: float("nan") if gain[key] is None else gain[key] for key in ("value", "low", "high")}
-            gain = Estimate(**{**gain, **ends})
-        return cls(**{**document, "gain": gain})
+        return cls(**{**document, "gain": None if gain is None else Estimate.from_dict(gain)})
 
     @property
     def evidence(self) -> str:

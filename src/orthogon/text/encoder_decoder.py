@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -40,6 +40,9 @@ class EncoderDecoder(nn.Module):
     one token after another, by the same weights and with the same results.
     tied: the layer of the output has the target's embeddings as weights (Press & Wolf 2017, arXiv:1608.05859).
     """
+
+    token_tables: ClassVar[dict[str, int]] = {
+        "source_embedding": 0, "target_embedding": 1, "output": 1, "output_bias": 1}
 
     def __init__(self, source: int, target: int, embedding: int = 256, hidden: int = 256, layers: int = 1,
                  cell: str = "gru", attention: str = "bahdanau", dropout: float = 0.2, tied: bool = True) -> None:

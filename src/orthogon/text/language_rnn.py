@@ -39,6 +39,8 @@ class LanguageRNN(nn.Module):
         self.dropout, self.embedding_dropout, self.variational = dropout, embedding_dropout, variational
         nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
         width = recurrent.output_size
+        narrow = tied and embedding != width
+        self.token_tables = {"embedding": 0, "output.1" if narrow else "output": 0}
         if cutoffs:
             self.output: nn.Module = nn.AdaptiveLogSoftmaxWithLoss(width, ids, cutoffs)
             return
@@ -47,7 +49,6 @@ class LanguageRNN(nn.Module):
         nn.init.zeros_(linear.bias)
         if tied:
             linear.weight = self.embedding.weight
-        narrow = tied and embedding != width
         self.output = nn.Sequential(nn.Linear(width, embedding, bias=False), linear) if narrow else linear
 
     def forward(self, ids: Tensor, targets: Tensor | None = None, state: Any = None) -> Tensor | Told:

@@ -54,6 +54,7 @@ class TextNetwork(nn.Module):
                               remedy="Take mlp, or say which column is text: --set 'data.types={NAME: text}'")
         self.kinds = spec.kinds
         readers = [reader(embedding) for _ in texts]
+        self.token_tables = {f"embeddings.{place}": place for place in range(len(texts))}
         self.embeddings = nn.ModuleList(TokenEmbedding(item.levels[0], embedding, embedding_dropout) for item in texts)
         self.readers = nn.ModuleList(readers)
         self.others = Flat([item for item in spec.inputs if item.kind != "text"], None, one_hot=False)

@@ -5,6 +5,8 @@ Lample et al. 2016 (arXiv:1603.01360) and Ma and Hovy 2016 (arXiv:1603.01354).
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -53,6 +55,8 @@ _READERS = {"convolution": CharacterConvolution, "recurrent": CharacterRecurrent
 
 class Tagger(nn.Module):
     """Words int64 N×T and characters int64 N×T×C -> what each tag is worth at each word, N×T×K; with a CRF a Chain."""
+
+    token_tables: ClassVar[dict[str, int]] = {"table": 0, "characters.table": 1}
 
     def __init__(self, spec: ModelSpec, embedding: int, characters: str, character_width: int, cell: str, hidden: int,
                  layers: int, dropout: float, word_dropout: float) -> None:

@@ -22,6 +22,7 @@ from orthogon.nn.beam_spec import BeamSpec
 from orthogon.nn.padding import lengths_of
 from orthogon.nn.spec import BEGIN, END, PAD, UNKNOWN, ModelSpec
 from orthogon.tasks.encoded import Encoded, wide
+from orthogon.train.rows import Rows
 from orthogon.train.sampler import Bucketed, Sampler
 from orthogon.train.task import Baseline, Batch, Loss, Metric, Part, Sheet
 
@@ -131,6 +132,11 @@ class Translate(Encoded):
     def spec(self) -> ModelSpec:
         return ModelSpec((*self.inputs.specs(), self.encoder.input_spec()), self._outputs())
 
+    @property
+    def vocabularies(self) -> tuple[tuple[str, ...], ...]:
+        """Of the source, and of the target."""
+        return (*super().vocabularies, self.encoder.vocabulary.words)
+
     def _outputs(self) -> int:
         return len(self.encoder.vocabulary)
 
@@ -235,6 +241,12 @@ class Translate(Encoded):
         words = [len(text.split()) for text in self.sources(rows)]
         return {**found, "score": (found["prediction"] == truth).astype(np.float32),
                 "source_words": np.array(words, dtype=np.int64), **sentence_counts(written, truth.tolist())}
+
+    def mean_loss(self, rows: Rows) -> float:
+        """Over tokens, as in training; what is written is judged text by text."""
+        weight = rows.get("weight")
+        tokens = rows["tokens"] if weight is None else rows["tokens"] * weight
+        return super().mean_loss(replace(rows, values={**rows.values, "weight": tokens}))
 
     def sources(self, rows: np.ndarray) -> list[str]:
         """The texts to translate, of those rows of the attached data."""

@@ -44,7 +44,8 @@ class ExplicitStep(GradientStep):
         found = self.task.output_gradient(self.equations.outputs(batch.inputs), batch)
         assert found is not None  # noqa: S101 - `resolve_explicit` has looked
         part, gradient = found
-        scale = factor * part.weight / max(counts[part.name] if counts else part.count, 1e-12)
+        self.count = counts[part.name] if counts else part.count
+        scale = factor * part.weight / max(self.count, 1e-12)
         self.equations.backward(gradient.mul_(scale), add=self.begun)
         self.begun = True
         return part.sum * scale, None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -216,15 +216,14 @@ def _train(
     _check_step(step, settings, ranks)
     goal = Goal.of(task)
 
-    def look() -> dict[str, float]:
-        results = predict(task, step.evaluation_model(), dev_rows, compute, glance=True)  # type: ignore[arg-type]
-        seen = as_rows(task, data, dev_rows, "dev", results)  # type: ignore[arg-type]
-        return {**goal.values(seen), "loss": _mean(seen["loss"])}
+    def look(dev: np.ndarray) -> dict[str, float]:
+        seen = as_rows(task, data, dev, "dev", predict(task, step.evaluation_model(), dev, compute, glance=True))
+        return {**goal.values(seen), "loss": task.mean_loss(seen)}
 
-    looked_at = dev_rows is not None and len(dev_rows) > 0
+    looking = None if dev_rows is None or not len(dev_rows) else partial(look, dev_rows)
     watching = observers if run is None else [*observers, Snapshots(task, run)]
     trainer = Trainer(
-        step, sampler, settings, device=compute.device, evaluate=look if looked_at else None,
+        step, sampler, settings, device=compute.device, evaluate=looking,
         score=goal.score, run=run, ranks=ranks, observers=watching,
         ids=lambda batch: data.ids[sampler.rows_of(batch).cpu().numpy()].tolist(),
     )
@@ -241,12 +240,6 @@ def _train(
 def is_begun(run: Run | None) -> bool:
     """Whether there is a sound checkpoint to go on from, so that no weights to start with are needed."""
     return run is not None and Checkpoints(run.path / "checkpoints", report=lambda _: None).load_last() is not None
-
-
-def _mean(losses: np.ndarray) -> float:
-    """The mean over the examples that have a loss (labels may be unknown); NaN where none has."""
-    known = losses[~np.isnan(losses)]
-    return float(known.mean()) if len(known) else math.nan
 
 
 def _check_step(step: Step, settings: TrainSettings, ranks: Ranks) -> None:

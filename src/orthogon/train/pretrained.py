@@ -24,27 +24,28 @@ and it begins anew where it has another shape."""
 
 def load_weights(model: nn.Module, weights: Weights, classes: Sequence[str],
                  vocabularies: Sequence[Sequence[str]] = ()) -> None:
-    """Fill the model in place. classes: of its outputs; () where they have no names. vocabularies: the tokens of its
-    inputs.
+    """Fill the model in place. classes: of its outputs; () where they have no names. vocabularies: the tokens of each
+    input that is made of tokens.
 
     Layers with an output for each class take the rows of the classes that both know (`known_classes`) where the classes
     differ, and keep their first weights for the others. A head with tensors of other names is of another kind (a
-    decoder, a projector): it is let go, and the model's own begins anew. A table with a row for each token takes the
-    rows of the tokens that both know, and keeps its first weights for the others. Side branches may be missing on
-    either side. RecipeError that names the first tensors that differ, and whose they may be.
+    decoder, a projector): it is let go, and the model's own begins anew. Where tokens differ, what has a number for
+    each (`token_tables` of the model, see `Task.vocabularies`) takes those of the tokens that both know, and keeps its
+    first weights for the others. Side branches may be missing on either side. RecipeError that names the first tensors
+    that differ, and whose they may be; and where tokens differ that numbers of the model cannot follow.
     """
     given, own = tensors_of(weights), model.state_dict()
     given = {name: value for name, value in given.items() if name in own or not _aside(name)}
     given = _with_own_head(model, given, own)
     same = [each.casefold() for each in classes] == [each.casefold() for each in weights.classes]
     matched, output = known_classes(classes, weights.classes), _output_name(model)
-    filled = dict(own)
+    filled, tables = dict(own), _tables(model, vocabularies, weights)
     for name in own.keys() & given.keys():
         last, value = name.rpartition(".")[0] == output, given[name]
         anew = _speaks_of_classes(last, value, own[name], len(weights.classes), same)
-        tokens = _tokens_of(own[name], value, vocabularies, weights.vocabularies)
-        filled[name] = (_by_class(own[name], value, tokens) if tokens is not None
-                        else _by_class(own[name], value, matched) if anew
+        table = next((each for start, each in tables.items() if f"{name}.".startswith(f"{start}.")), None)
+        filled[name] = (table.filled(name, own[name], value) if table is not None
+                        else _by_row(own[name], value, matched) if anew
                         else own[name] if _aside(name) and value.shape != own[name].shape else value)
     missing = [name for name in own if name not in given and not _aside(name)]
     strange = sorted(name for name in given if name not in own)
@@ -116,18 +117,48 @@ def _speaks_of_classes(last: bool, value: Tensor, own: Tensor, others: int, same
     return last or value.shape[0] == others
 
 
-def _tokens_of(own: Tensor, value: Tensor, vocabularies: Sequence[Sequence[str]],
-               others: Sequence[Sequence[str]]) -> dict[int, int] | None:
-    """Row of the model's table -> row of the other, of the marks and of the tokens that both know; None where the
-    tensors are no tables of one of the vocabularies, which stand in the same order on both sides."""
-    if own.ndim != 2 or own.shape[1:] != value.shape[1:]:
-        return None
-    for mine, theirs in zip(vocabularies, others):
-        if (len(own), len(value)) == (FIRST_TOKEN + len(mine), FIRST_TOKEN + len(theirs)):
-            place = {token: row for row, token in enumerate(theirs, start=FIRST_TOKEN)}
-            known = {row: place[token] for row, token in enumerate(mine, start=FIRST_TOKEN) if token in place}
-            return {**{mark: mark for mark in range(FIRST_TOKEN)}, **known}
-    return None
+class _Table(NamedTuple):
+    """What has a number for each token, of other tokens than the weights: rows here and there, their numbers, whose."""
+
+    rows: Mapping[int, int]
+    own: int
+    given: int
+    title: str
+
+    def filled(self, name: str, own: Tensor, value: Tensor) -> Tensor:
+        """RecipeError where the tensors have no row for each token, as those of an adaptive softmax."""
+        if value is own or value.shape[1:] != own.shape[1:]:
+            return value  # of a head that begins anew, or told as one that differs
+        if (len(own), len(value)) != (self.own, self.given):
+            raise RecipeError(
+                f"the tokens are others than those of the weights ({self.own:,} ids, {self.given:,} there), and {name} "
+                f"cannot follow them: {_times(own)} in the model, {_times(value)} in the file", where=self.title,
+                remedy="Take a model with the options of the weights and one row for each token, or no weights.")
+        return _by_row(own, value, self.rows)
+
+
+def _tables(model: nn.Module, vocabularies: Sequence[Sequence[str]], weights: Weights) -> dict[str, _Table]:
+    """Beginning of the names of parameters -> how their rows go over; of vocabularies that differ alone."""
+    named: Mapping[str, int] = getattr(model, "token_tables", {})
+    found = {}
+    for place, mine in enumerate(vocabularies):
+        if place >= len(weights.vocabularies):
+            raise RecipeError("nothing says of which tokens these weights are", where=weights.title,
+                              remedy="Name the run that they are of: --weights RUN.")
+        theirs = weights.vocabularies[place]
+        if tuple(mine) == tuple(theirs):
+            continue
+        starts = [start for start, its in named.items() if its == place]
+        if not starts:
+            raise RecipeError(f"the tokens of text {place + 1} are others than those of the weights, and nothing says "
+                              f"which numbers of {type(model).__name__} are of a token", where=weights.title,
+                              remedy="Take a model with embeddings that names them (token_tables), or no weights.")
+        there = {token: row for row, token in enumerate(theirs, start=FIRST_TOKEN)}
+        rows = {mark: mark for mark in range(FIRST_TOKEN)} | {
+            row: there[token] for row, token in enumerate(mine, start=FIRST_TOKEN) if token in there}
+        table = _Table(rows, FIRST_TOKEN + len(mine), FIRST_TOKEN + len(theirs), weights.title)
+        found |= dict.fromkeys(starts, table)
+    return found
 
 
 def _output_name(model: nn.Module) -> str:
@@ -136,8 +167,8 @@ def _output_name(model: nn.Module) -> str:
     return getattr(model, "output_name", weighted[-1] if weighted else "")
 
 
-def _by_class(own: Tensor, value: Tensor, matched: Mapping[int, int]) -> Tensor:
-    """The model's first weights, with the rows of the classes that are known."""
+def _by_row(own: Tensor, value: Tensor, matched: Mapping[int, int]) -> Tensor:
+    """The model's first weights, with the rows of the classes or tokens that are known."""
     filled = own.clone()
     if matched:
         filled[list(matched)] = value[list(matched.values())].to(own.dtype)

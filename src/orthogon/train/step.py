@@ -33,12 +33,14 @@ class Step(ABC):
     rank_aware: gives the same result when its batch is shared among ranks.
     compilable: the model may be wrapped by torch.compile.
     norm_before_clipping: of the last step's whole gradient, where it is clipped by norm.
+    count:      how much the last batch counts in the mean loss of an epoch: its examples or tokens, by their weights.
     """
 
     exact: ClassVar[bool] = True
     rank_aware: ClassVar[bool] = False
     compilable: ClassVar[bool] = False
     norm_before_clipping: Tensor | None = None
+    count: float = 1.0
 
     @abstractmethod
     def __call__(self, rows: Tensor, draw: Draw) -> Tensor:
@@ -207,6 +209,7 @@ class GradientStep(Step):
         """
         loss = self._loss(batch)
         counts = counts or {part.name: part.count for part in loss.parts}
+        self.count = next(iter(counts.values()))
         return _backward(loss, counts, factor), loss.carried
 
     def _counts(self, batches: list[Batch]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, nan
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -294,6 +294,14 @@ class Task(ABC):
     def targets(self, rows: np.ndarray) -> np.ndarray:
         """The true targets of the rows, as they stand in Rows."""
 
+    def mean_loss(self, rows: Rows) -> float:
+        """The mean of the losses that are known, by the weights of the examples in `loss`, so that it can be held
+        against that of training; NaN where none is known."""
+        losses, weight = np.asarray(rows["loss"], dtype=np.float64), rows.get("weight")
+        weight = np.ones(len(rows)) if weight is None else weight
+        counts = ~np.isnan(losses) & (weight > 0)
+        return float(np.average(losses[counts], weights=weight[counts])) if counts.any() else nan
+
     @property
     @abstractmethod
     def metrics(self) -> tuple[Metric, ...]:
@@ -314,7 +322,11 @@ class Task(ABC):
 
     @property
     def vocabularies(self) -> tuple[tuple[str, ...], ...]:
-        """The tokens of each input that is made of tokens, by which tables of weights are carried over."""
+        """The tokens of each input of `spec` that is made of tokens, by which tables of weights are carried over.
+
+        A network says in `token_tables` which of its parameters have a number for each token: the beginning of their
+        names -> the place of their input here.
+        """
         return ()
 
     def marked(self, batch: Batch, pictures: list[np.ndarray]) -> list[np.ndarray]:

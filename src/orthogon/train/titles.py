@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TITLES = {"f1": "F1", "roc": "ROC", "auc": "AUC", "rmse": "RMSE", "mae": "MAE", "mse": "MSE", "mase": "MASE",
           "r2": "R²", "iou": "IoU", "psnr": "PSNR", "bleu": "BLEU", "chrf": "chrF", "dice": "Dice",
-          "brier": "Brier score", "nats": "loss", "cross_entropy": "cross-entropy"}
+          "brier": "Brier score", "cross_entropy": "cross-entropy"}
 
 
 def title_of(metric: str) -> str:

@@ -40,8 +40,9 @@ class Position:
     epoch: int = 0
     k: int = 0
     loss_sum: float = 0.0
+    loss_count: float = 0.0
     window_sum: float = 0.0
-    window_steps: int = 0
+    window_count: float = 0.0
     best_score: float = -math.inf
     best_step: int = -1
     epochs_without_gain: int = 0
@@ -76,7 +77,7 @@ class Trainer:
         self.position = Position()
         self.checkpoints = Checkpoints(run.path / "checkpoints", self._say) if run else None
         self._stop_signal: int | None = None
-        self._pending: list[tuple[int, Tensor, Tensor]] = []
+        self._pending: list[tuple[int, Tensor, Tensor, float]] = []
         self._randomness = PreservedRandomness(self.device)
         self._best: Tree = None
         self._last_saved = -1
@@ -120,7 +121,7 @@ class Trainer:
             loss = self._step(share, Draw(self.settings.seed, position.epoch, position.step, self.device))
             position.k += 1
             position.step += 1
-            self._pending.append((position.step, rows, loss))
+            self._pending.append((position.step, rows, loss, self.step.count))
             if len(self._pending) >= DRAIN or self._cannot_wait():
                 self._drain()
         self._drain()
@@ -140,10 +141,10 @@ class Trainer:
     def _end_epoch(self, batches: int, seconds: float) -> None:
         position = self.position
         line: dict[str, Any] = {
-            "epoch": position.epoch + 1, "train_loss": position.loss_sum / max(1, position.k),
+            "epoch": position.epoch + 1, "train_loss": position.loss_sum / (position.loss_count or 1.0),
             "lr": self.step.rate(), "seconds": round(seconds, 3),
         }
-        position.epoch, position.k, position.loss_sum = position.epoch + 1, 0, 0.0
+        position.epoch, position.k, position.loss_sum, position.loss_count = position.epoch + 1, 0, 0.0, 0.0
         last = position.step >= self.steps
         if self.evaluate is not None and (last or position.epoch % self.settings.evaluate_every == 0):
             line["dev"] = self.ranks.share(self.evaluate() if self.ranks.first else None)
@@ -178,12 +179,12 @@ class Trainer:
         """Read the losses since the last time; stop where one is no number; then save or stop if it is time."""
         self._randomness.restore()
         if self._pending:
-            losses = self.ranks.sum(torch.stack([loss for _, _, loss in self._pending])).tolist()
-            for (step, rows, _), loss in zip(self._pending, losses):
+            losses = self.ranks.sum(torch.stack([loss for _, _, loss, _ in self._pending])).tolist()
+            for (step, rows, _, count), loss in zip(self._pending, losses):
                 if not math.isfinite(loss):
                     self._diverged(step, rows, loss)
                 self.examples += len(rows)
-                self._note(step, loss)
+                self._note(step, loss, count)
             self._report(sum(losses) / len(losses))
             self._pending.clear()
         stop = self._agreed_stop()
@@ -196,15 +197,17 @@ class Trainer:
         if self._save_is_due():
             self._save()
 
-    def _note(self, step: int, loss: float) -> None:
+    def _note(self, step: int, loss: float, count: float) -> None:
         """Add one loss to the sums; at most a thousand lines a run, at steps that depend on its length alone."""
         position = self.position
-        position.loss_sum += loss  # one by one: the sum must not depend on where losses were read
-        position.window_sum += loss
-        position.window_steps += 1
+        position.loss_sum += count * loss  # one by one: the sum must not depend on where losses were read
+        position.loss_count += count
+        position.window_sum += count * loss
+        position.window_count += count
         if step % max(DRAIN, self.steps // 1000) == 0:
-            self._log("step", step, epoch=position.epoch + 1, loss=position.window_sum / position.window_steps)
-            position.window_sum, position.window_steps = 0.0, 0
+            mean = position.window_sum / (position.window_count or 1.0)
+            self._log("step", step, epoch=position.epoch + 1, loss=mean)
+            position.window_sum, position.window_count = 0.0, 0.0
 
     def _report(self, mean: float) -> None:
         position = self.position

@@ -34,7 +34,7 @@ class Weights:
     name:      as a recipe names them. path: of the file; None where a published one is not here yet.
     sha256:    of the file, whole or (of published ones) its first digits. reader: as `Published.reader`.
     model, options: the network that they fit; None where nothing says it. classes: of its outputs, in order.
-    origin:    of a file of ours, what it was made of. vocabularies: of a run, the tokens of each input that has some.
+    origin:    of a file of ours, what it was made of. vocabularies: of a run, as `Task.vocabularies`.
     """
 
     name: str
@@ -166,7 +166,9 @@ def of_run(run: Run) -> Weights:
     if bundle is None:
         raise RecipeError("this run has no bundle: its training has not ended", where=str(run.path),
                           remedy=f"Finish it: orthogon train --resume {run.path}")
-    encoders = bundle["task"]["state"].get("inputs", {}).get("encoders", [])
+    state = bundle["task"]["state"]
+    encoders = state.get("inputs", {}).get("encoders", [])
+    written = [state["encoder"]] if "encoder" in state else []  # of a text that is written
     pictures = next((each for each in encoders if each["kind"] == "image"), None)
     return Weights(
         str(run.path), run.path / "bundle" / "model.safetensors", bundle["weights"]["sha256"], bundle["model"]["name"],
@@ -174,7 +176,8 @@ def of_run(run: Run) -> Weights:
         None if pictures is None else Preprocessing(pictures["size"][0], tuple(pictures["mean"]),
                                                     tuple(pictures["std"]), pictures["fit"]),
         licence=bundle["data"].get("licence", ""),
-        vocabularies=tuple(tuple(each["vocabulary"]["tokens"]) for each in encoders if "vocabulary" in each),
+        vocabularies=tuple(tuple(each["vocabulary"]["tokens"]) for each in (*encoders, *written)
+                           if "vocabulary" in each),
     )
 
 

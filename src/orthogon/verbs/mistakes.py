@@ -14,6 +14,7 @@ from orthogon.errors import RunError
 from orthogon.files import write_atomically
 from orthogon.report.gallery import said
 from orthogon.strategy import slices as slicing
+from orthogon.strategy.blame import Blame
 from orthogon.strategy.eyeball import Eyeball, draw_eyeball, positions, retire
 from orthogon.strategy.eyeball import mistakes as mistakes_of
 from orthogon.strategy.facets import facets
@@ -33,7 +34,8 @@ class Mistakes:
 
     page: the file; None where there is no mistake to look at. shown: how many mistakes it holds, of those `in_eyeball`.
     examples, share: the Eyeball; blackbox: examples that stay unseen. slices: as kept in `evidence/slices.json`.
-    retire: a sentence, where the Eyeball is worn. blame: a sentence, where the task searches for its outputs.
+    retire: a sentence, where the Eyeball is worn. blame: where the task searches for its outputs, whose fault these
+    are, or why that was not asked.
     """
 
     run: str
@@ -45,10 +47,11 @@ class Mistakes:
     blackbox: int
     slices: slicing.Slices
     retire: str
-    blame: str = ""
+    blame: Blame | str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "page": None if self.page is None else str(self.page), "slices": self.slices.to_dict()}
+        return {**asdict(self), "page": None if self.page is None else str(self.page), "slices": self.slices.to_dict(),
+                "blame": self.blame if isinstance(self.blame, str) else self.blame.to_dict()}
 
     def __str__(self) -> str:
         from orthogon.verbs.console import labelled
@@ -60,7 +63,7 @@ class Mistakes:
                               else "none in it: nothing to look at"))
         lines.append(labelled("slices", str(self.slices)) if not self.slices.slices else f"\n{self.slices}\n")
         if self.blame:
-            lines.append(labelled("blame", self.blame))
+            lines.append(labelled("blame", self.blame) if isinstance(self.blame, str) else f"\n{self.blame}\n")
         if self.retire:
             lines.append(labelled("warning", self.retire))
         if self.page:
@@ -131,7 +134,7 @@ def _page(run: Run, rows: Rows, seen: Eyeball, n: int, source: Any, open: bool) 
 
             webbrowser.open(path.resolve().as_uri())
     return Mistakes(run.name, path, len(chosen), len(wrong), int(seen.inside.sum()), seen.share,
-                    int(seen.outside.sum()), slices, retire(rows, seen, run), blame["sentence"] if blame else "")
+                    int(seen.outside.sum()), slices, retire(rows, seen, run), blame)
 
 
 def _slices(run: Run, rows: Rows, seen: Eyeball, data: Dataset) -> slicing.Slices:
