@@ -131,4 +131,4 @@ def _of_counts(name: str, figure: Callable[[Floats, Floats, Floats], Floats], ty
     def value(rows: Rows) -> float:
         return float(figure(*columns(rows).mean(axis=0)[:, None])[0])
 
-    return Metric(name, estimate, value, needs="gold")
+    return Metric(name, estimate, value, needs="gold", unit="rate")

@@ -20,7 +20,7 @@ def language_metrics() -> tuple[Metric, ...]:
         mean_metric("nats", lambda rows: rows["loss"], "nats", False),
         Metric("perplexity", _perplexity, lambda rows: float(np.exp(_mean(rows))), higher_is_better=False),
         Metric("bits_per_character", _bits, lambda rows: float(_ratio(_sums(rows).mean(axis=0)[None])[0]),
-               higher_is_better=False),
+               higher_is_better=False, unit="bits"),
         mean_metric("unknown", lambda rows: rows["unknown"], higher_is_better=False),
     )
 
