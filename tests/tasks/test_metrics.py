@@ -189,4 +189,4 @@ def test_who_says_that_more_is_better_says_what_is_best():
     assert mean_metric("share", lambda rows: rows["score"], "rate").best == 1
     assert mean_metric("loss", lambda rows: rows["loss"], higher_is_better=False).best == 0
     rank = mean_metric("rank", lambda rows: rows["score"], best=float("inf"))
-    assert (rank.error(40.0), rank.bounded, rank.error_title("rank")) == (-40.0, False, "minus rank")
+    assert (rank.error(40.0), rank.bounded, rank.error_title) == (-40.0, False, "minus rank")

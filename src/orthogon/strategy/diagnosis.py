@@ -17,7 +17,6 @@ from orthogon.strategy.reference import Reference
 from orthogon.strategy.work_list import Work
 from orthogon.train.rows import Rows
 from orthogon.train.task import Metric
-from orthogon.train.titles import title_of
 
 PARTS = ("train", "train-dev", "dev", "test")
 NEAR = 0.90
@@ -129,14 +128,12 @@ def diagnose(
               if (rows := parts.get(part)) is not None and len(rows)}
     if whole_train and "train" in levels:
         levels["train"] = Level.taken_as_exact(levels["train"].estimate)
-    title = title_of(metric.name)
-    title = title.replace("accuracy", "error") if metric.name.endswith("accuracy") else metric.error_title(title)
     found = judge(
         levels, reference=reference, target_reference=target_reference, tolerance=tolerance,
         like_train=same_sources(parts, "train", "dev") if like_train is None else like_train,
         test_like_dev=same_sources(parts, "dev", "test"), folds=folds, bounded=metric.bounded,
     )
-    return replace(found, metric=title, noun=noun)
+    return replace(found, metric=metric.error_title, noun=noun)
 
 
 def judge(

@@ -18,6 +18,7 @@ from orthogon.nn.spec import ModelSpec
 from orthogon.stats.estimate import Estimate
 from orthogon.train.rows import Rows
 from orthogon.train.sampler import Sampler, Shuffled
+from orthogon.train.titles import error_name, is_accuracy, title_of
 
 if TYPE_CHECKING:
     from orthogon.data.augment import Way
@@ -130,9 +131,11 @@ class Metric:
             return value
         return self.best - value if self.bounded else -value
 
-    def error_title(self, title: str) -> str:
-        """What `error` is of what is called so."""
-        if not self.higher_is_better:
+    @property
+    def error_title(self) -> str:
+        """What `error` is called: "token error", "1 - macro F1", "minus PSNR"."""
+        title = title_of(error_name(self.name))
+        if not self.higher_is_better or is_accuracy(self.name):
             return title
         return f"{self.best:g} - {title}" if self.bounded else f"minus {title}"
 
