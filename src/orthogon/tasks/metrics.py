@@ -57,6 +57,20 @@ def mean_metric(
                   lambda rows: weighted_mean(values(rows), rows), higher_is_better, needs, values, unit, best)
 
 
+def sum_metric(
+    name: str, columns: Callable[[Rows], Floats], figure: Callable[[Floats], Floats], unit: str = "",
+    higher_is_better: bool = True, needs: str = "", best: float = nan,
+) -> Metric:
+    """A metric that is a figure of sums over the examples: see `Metric.sums`. What weighs is in the columns."""
+    def estimate(rows: Rows) -> Estimate:
+        return bootstrap_moments(columns(rows), lambda means: figure(means * len(rows)), groups=rows.group, unit=unit)
+
+    def value(rows: Rows) -> float:
+        return float(figure(columns(rows).sum(axis=0)[None])[0])
+
+    return Metric(name, estimate, value, higher_is_better, needs, None, unit, best, (columns, figure))
+
+
 def classification_metrics(positive: int | None) -> tuple[Metric, ...]:
     """Accuracy first. positive: of two classes the one that ROC AUC, precision, recall and F1 speak of."""
     shared = (

@@ -98,6 +98,7 @@ class Metric:
     needs:    the column of rows without which they do not have it; "": all have it.
     values:   rows -> one number for each, of which it is the mean, so that models are compared by these; None: it is
               no mean.
+    sums:     where it is a figure of sums over the examples: rows -> (n, k) numbers, and (m, k) sums -> (m,) figures.
     unit:     that of its estimates; "rate": a share.
     best:     what it is at best; infinite: there is no best. Where less is better 0 unless it is said, of a share of
               which more is better 1; any other of which more is better must say it, and ValueError is raised if not.
@@ -111,6 +112,7 @@ class Metric:
     values: Callable[[Rows], np.ndarray] | None = None
     unit: str = ""
     best: float = nan
+    sums: tuple[Callable[[Rows], np.ndarray], Callable[[np.ndarray], np.ndarray]] | None = None
 
     def __post_init__(self) -> None:
         if not isnan(self.best):
