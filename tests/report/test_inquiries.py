@@ -22,7 +22,8 @@ from orthogon.strategy.work_list import Work
 from orthogon.train.run import Run
 from orthogon.train.task import Metric
 
-ACCURACY = Metric("accuracy", lambda rows: rate(rows["score"]), lambda rows: float(rows["score"].mean()))
+ACCURACY = Metric("accuracy", lambda rows: rate(rows["score"]), lambda rows: float(rows["score"].mean()),
+                  unit="rate")
 
 
 @pytest.fixture

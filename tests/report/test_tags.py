@@ -4,9 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from sklearn.metrics import confusion_matrix, f1_score
+from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_score
 
 from orthogon.draw.page import Page
+from orthogon.errors import DataError
 from orthogon.report.tags import tag_facts, tags
 from orthogon.train.rows import Rows
 
@@ -33,9 +34,32 @@ def test_counts_and_figures_are_those_of_scikit_learn(rows):
     assert found is not None
     assert found.names == tuple(TAGS)
     assert (found.counts == confusion_matrix(truth, said, labels=TAGS)).all()
-    expected = f1_score(truth, said, labels=TAGS, average=None)
-    assert [each.value for each in found.f1] == pytest.approx(list(expected))
-    assert all(each.low < each.value < each.high for each in found.f1)
+    for figures, score in ((found.precision, precision_score), (found.recall, recall_score), (found.f1, f1_score)):
+        assert [each.value for each in figures] == pytest.approx(list(score(truth, said, labels=TAGS, average=None)))
+        assert all(each.low < each.value < each.high for each in figures)
+    document = found.to_dict()
+    assert [document[name][0]["n"] for name in ("precision", "recall", "f1")] == [
+        each[0].n for each in (found.precision, found.recall, found.f1)]
+
+
+def test_what_is_not_defined_says_why():
+    found = tag_facts(rows_of(["A A", "A"], ["A A", "B"]))
+    assert found is not None
+    assert found.names == ("A", "B")
+    assert (np.isnan(found.recall[1].value), found.recall[1].method) == (True, "undefined: the tag does not occur")
+    assert (found.precision[1].value, found.f1[1].value) == (0, 0)
+    swapped = tag_facts(rows_of(["A A", "B"], ["A A", "A"]))
+    assert swapped is not None
+    assert swapped.precision[1].method == "undefined: the tag is never predicted"
+    page = Page("t")
+    tags(page, SimpleNamespace(main="dev", tags=found))  # type: ignore[arg-type]
+    assert "nan" not in page.render()
+
+
+def test_a_prediction_of_another_length_is_named():
+    with pytest.raises(DataError, match="1 tags were predicted for 2 words") as raised:
+        tag_facts(rows_of(["A", "A B"], ["A", "B"]))
+    assert raised.value.where == "dev: id 1"
 
 
 def test_words_whose_tags_are_not_known_are_left_out():
@@ -55,6 +79,9 @@ def test_the_section_tells_what_is_confused(rows):
     off = found.counts - np.diag(np.diag(found.counts))
     assert times == off.max() == found.counts[TAGS.index(true), TAGS.index(said)]
     assert "confusion of tags on dev" in text
+    for each in (found.precision[0], found.recall[0]):
+        assert f"{100 * each.low:.1f}" in text
+        assert f"{100 * each.high:.1f}" in text
     assert f"{int(off.sum())} of {int(found.counts.sum())} words are tagged wrong" in text
 
 

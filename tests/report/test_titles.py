@@ -15,7 +15,8 @@ from orthogon.strategy.diagnosis import diagnose
 from orthogon.tasks.metrics import mean_metric
 from orthogon.train.rows import Rows
 from orthogon.train.run import Run
-from orthogon.train.titles import title_of
+from orthogon.train.titles import error_name, title_of
+from orthogon.verbs.session import shown
 
 
 def rows_of(**values) -> Rows:
@@ -29,6 +30,25 @@ def rows_of(**values) -> Rows:
     ("mean_iou", "mean IoU"), ("macro_f1", "macro F1"), ("r2", "R²"), ("energy_distance", "energy distance")])
 def test_metrics_have_titles(name, title):
     assert title_of(name) == title
+
+
+@pytest.mark.parametrize(("name", "told"), [
+    ("accuracy", "error"), ("token_accuracy", "token error"), ("error", "error"), ("macro_f1", "macro_f1")])
+def test_accuracies_are_told_as_errors_everywhere(name, told, tmp_path):
+    """On the screen, in the report, in the language of errors."""
+    assert error_name(name) == told
+    right = {"value": 0.9, "low": 0.8, "high": 0.95, "n": 40, "method": "Wilson", "unit": "rate"}
+    seen = shown(name, {name: right})
+    run = Run(tmp_path)
+    run.write_json("result.json", {"metric": name, "splits": {"dev": {"n": 40, "metrics": {name: right}}}})
+    view = View(run)
+    assert view.main_title == title_of(told)
+    assert view.main_estimate(view.splits["dev"]) == seen
+    if name == "macro_f1":
+        assert seen.value == 0.9
+    elif name != "error":
+        assert (seen.value, seen.low, seen.high) == pytest.approx((0.1, 0.05, 0.2))
+        assert mean_metric(name, lambda rows: rows["score"], "rate").error_title == told
 
 
 def test_sentences_say_the_title_of_the_metric():

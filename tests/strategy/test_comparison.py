@@ -199,6 +199,13 @@ def test_a_metric_that_is_no_mean_is_compared_by_bootstrap():
     assert found.others[0].standing == "better"
 
 
+def test_every_accuracy_is_told_as_its_error():
+    found = compared(contender("a", BEFORE), contender("b", AFTER), metric=replace(ACCURACY, name="token_accuracy"))
+    assert [line.estimate.value for line in found.lines] == pytest.approx([70 / 359, 9 / 359])
+    assert "token error %" in str(found)
+    assert sentence(found).startswith("dev 19.5 -> 2.5   better by 17.0")
+
+
 def test_groups_are_the_unit_where_examples_come_in_groups():
     group = np.repeat(np.arange(40).astype(str), 9)[:359]
     alone = compared(Contender("a", (rows_of(BEFORE),)), Contender("b", (rows_of(AFTER),)))

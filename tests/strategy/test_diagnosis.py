@@ -227,21 +227,48 @@ def test_a_score_of_0_to_100_has_gaps_as_a_rate_has():
     assert found.gap("variance").estimate.value > 20  # type: ignore[union-attr]
 
 
-def test_decibels_have_gaps_too():
+@pytest.mark.parametrize(("decibels", "n", "state"), [
+    (10, 200, "present"), (0.6, 5000, "present"), (0.08, 5000, "negligible"), (0.02, 5000, "negligible")])
+def test_decibels_have_gaps_too(decibels, n, state):
+    """A tenth of the error is 0.41 dB; and a training "error" of -30 dB bounds no bias."""
     from orthogon.tasks.reconstruct_metrics import reconstruction_metrics
 
     psnr = next(metric for metric in reconstruction_metrics(False, True, False, 64) if metric.name == "psnr")
-    random = np.random.default_rng(0)
+    spread = np.random.default_rng(0).permuted(np.linspace(0.5, 1.5, n))
 
     def of(split: str, error: float) -> Rows:
-        errors = error * random.uniform(0.5, 1.5, 200)
-        return Rows(split, np.array([f"{split}-{row}" for row in range(200)]),
-                    {"target": np.zeros(200), "prediction": np.zeros(200), "loss": errors, "squared_error": errors})
+        errors = error * spread
+        return Rows(split, np.array([f"{split}-{row}" for row in range(n)]),
+                    {"target": np.zeros(n), "prediction": np.zeros(n), "loss": errors, "squared_error": errors})
 
-    found = diagnose({"train": of("train", 0.001), "dev": of("dev", 0.01)}, psnr, like_train=True)
+    found = diagnose({"train": of("train", 0.001), "dev": of("dev", 0.001 * 10 ** (decibels / 10))}, psnr,
+                     like_train=True)
     assert found.metric == "minus PSNR"
-    assert found.gap("variance").state == "present"
-    assert found.gap("variance").estimate.value == pytest.approx(10, abs=0.5)  # type: ignore[union-attr]
+    assert found.tolerance == pytest.approx(0.4139, abs=1e-4)
+    variance, bias = found.gap("variance"), found.gap("bias")
+    assert variance.state == state
+    assert variance.estimate is not None
+    assert variance.estimate.value == pytest.approx(decibels)
+    assert bias.state == "unknown"
+    assert bias.probability_small is None
+    assert "Not bias" not in found.sentence
+
+
+def test_of_what_has_no_best_a_tenth_of_its_size_is_tolerated():
+    from orthogon.tasks.metrics import mean_metric
+
+    energy = mean_metric("free_energy", lambda rows: rows["prediction"], "nats", False, best=-np.inf)
+    random = np.random.default_rng(0)
+
+    def of(split: str, mean: float) -> Rows:
+        values = mean + random.normal(size=400)
+        return Rows(split, np.array([f"{split}-{row}" for row in range(400)]),
+                    {"target": np.zeros(400), "prediction": values, "loss": values})
+
+    found = diagnose({"train": of("train", -80.0), "dev": of("dev", -79.0)}, energy, like_train=True)
+    assert found.tolerance == pytest.approx(7.9, abs=0.02)
+    assert {name: found.gap(name).state for name in ("bias", "variance")} == {
+        "bias": "unknown", "variance": "negligible"}
 
 
 def test_accuracies_of_parts_are_told_as_errors():

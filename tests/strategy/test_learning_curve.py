@@ -148,7 +148,7 @@ def test_metrics_of_which_less_is_better_stay_as_they_are():
 
     measured = {size: [(rows(5 * size**-0.5), 0.1) for _ in range(3)] for size in SIZES}
     curve = learning_curve(measured, regression_metrics()[0])
-    assert curve.metric == "rmse"
+    assert curve.metric == "RMSE"
     assert curve.points[0].dev.value == pytest.approx(0.5, rel=0.1)
     assert curve.points[0].train == pytest.approx(0.1)
     assert curve.gain is not None

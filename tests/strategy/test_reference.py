@@ -99,6 +99,26 @@ def test_a_metric_without_a_best_value_is_turned_by_its_sign():
     turned = as_error(Estimate(24.0, 23.0, 25.5, 50, "BCa", "dB"), psnr)
     assert (turned.value, turned.low, turned.high) == (-24.0, -25.5, -23.0)
     assert parse_reference("goal", "psnr=30", psnr).error == -30.0
+    gain = next(metric for metric in reconstruction_metrics(False, True, True, 64) if metric.name == "psnr_gain")
+    assert parse_reference("goal", "psnr_gain=-1", gain).error == 1.0
+
+
+def test_a_log_likelihood_is_0_at_best_and_a_free_energy_has_no_best():
+    from orthogon.tasks.boltzmann import boltzmann_metrics
+
+    metrics = {metric.name: metric for metric in boltzmann_metrics()}
+    assert parse_reference("goal", "log_likelihood=-80", metrics["log_likelihood"]).error == 80.0
+    with pytest.raises(RecipeError, match="log_likelihood is not above 0, as is 3") as raised:
+        parse_reference("goal", "log_likelihood=3", metrics["log_likelihood"])
+    assert raised.value.remedy == "Give it in its own unit."
+    assert parse_reference("goal", "free_energy=-80", metrics["free_energy"]).error == -80.0
+    with pytest.raises(RecipeError, match="squared_error is not below 0, as is -1"):
+        parse_reference("goal", "squared_error=-1", metrics["squared_error"])
+
+
+def test_an_error_stands_for_its_accuracy_whichever_judges():
+    assert parse_reference("goal", "accuracy=0.95", METRICS["error"]).error == pytest.approx(0.05)
+    assert parse_reference("goal", "error=0.05", METRICS["accuracy"]).error == pytest.approx(0.05)
 
 
 def test_a_goal_says_that_it_is_one():

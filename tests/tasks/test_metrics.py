@@ -11,7 +11,7 @@ from orthogon.data.columns import CategoryColumn, LabelsColumn, NumberColumn
 from orthogon.stats import roc_auc as stats_auc
 from orthogon.tasks.auc import macro_auc
 from orthogon.tasks.classify import Classify
-from orthogon.tasks.metrics import classification_metrics, per_class
+from orthogon.tasks.metrics import classification_metrics, mean_metric, per_class
 from orthogon.tasks.multilabel import MultiLabel
 from orthogon.tasks.multilabel_metrics import multilabel_metrics, per_label
 from orthogon.tasks.regress import Regress
@@ -171,6 +171,7 @@ def test_every_metric_works_on_results_and_baselines_match_their_shape(sort, tar
     for metric in task.metrics:
         assert np.isfinite(metric.estimate(rows).value)
         assert metric.estimate(rows).value == pytest.approx(metric.value(rows), rel=1e-6)
+        assert metric.estimate(rows).unit == metric.unit
     names = []
     for baseline in task.baselines():
         baseline.fit(task, np.arange(40))
@@ -180,3 +181,12 @@ def test_every_metric_works_on_results_and_baselines_match_their_shape(sort, tar
         for name, value in results.items():
             assert value.shape == rows[name][40:].shape, name
     assert names == ["majority", *(["naive bayes"] if sort is Classify else []), "linear", "boosted trees"]
+
+
+def test_who_says_that_more_is_better_says_what_is_best():
+    with pytest.raises(ValueError, match="more of rank is better, so `best` must say"):
+        mean_metric("rank", lambda rows: rows["score"])
+    assert mean_metric("share", lambda rows: rows["score"], "rate").best == 1
+    assert mean_metric("loss", lambda rows: rows["loss"], higher_is_better=False).best == 0
+    rank = mean_metric("rank", lambda rows: rows["score"], best=float("inf"))
+    assert (rank.error(40.0), rank.bounded, rank.error_title) == (-40.0, False, "minus rank")

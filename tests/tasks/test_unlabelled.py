@@ -34,8 +34,8 @@ class Length(Unlabelled):
     def _metrics(self):
         return (mean_metric("length", lambda rows: rows["prediction"], higher_is_better=False),
                 mean_metric("longest", lambda rows: rows["longest"], "rate", needs="longest"),
-                Metric("range", lambda rows: mean_metric("", lambda r: r["loss"]).estimate(rows),
-                       lambda rows: float(np.ptp(rows["prediction"]))))
+                Metric("range", lambda rows: mean_metric("", lambda r: r["loss"], best=np.inf).estimate(rows),
+                       lambda rows: float(np.ptp(rows["prediction"])), best=np.inf))
 
     def loss(self, model, batch, carried=None):
         return Loss((Part("loss", 1.0, model(*batch.inputs).sum(), self.counts(batch)["loss"]),))
@@ -144,7 +144,7 @@ def test_weights_count_in_a_comparison_of_means():
     values = {"target": np.full(40, -1), "loss": np.zeros(40), "weight": np.where(index < 10, 3.0, 1.0)}
     first, second = (Rows("dev", index.astype(str), {**values, "prediction": level * (index < 10) + 0.001 * index})
                      for level in (0.0, 1.0))
-    metric = mean_metric("length", lambda rows: rows["prediction"])
+    metric = mean_metric("length", lambda rows: rows["prediction"], best=np.inf)
     assert compare_rows(first, second, metric).difference == pytest.approx(30 / 60)
 
 

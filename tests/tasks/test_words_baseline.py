@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 from helpers_tasks import ready
+from scipy.optimize import brentq
 from scipy.sparse import csr_matrix, hstack
-from scipy.special import softmax
+from scipy.special import expit, softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 from sklearn.svm import LinearSVC
 
 from orthogon.data.columns import CategoryColumn, LabelsColumn, NumberColumn, TextColumn
 from orthogon.data.dataset import Dataset
+from orthogon.errors import DataError
 from orthogon.tasks.classify import Classify
 from orthogon.tasks.design_matrix import design_matrix
 from orthogon.tasks.multilabel import MultiLabel
@@ -99,8 +101,63 @@ def test_texts_read_letter_by_letter_are_taken_as_letters():
     assert (model.results(task, LEARNT)["score"] == 1).mean() > 0.6
 
 
-@pytest.mark.parametrize("codes", [np.r_[np.zeros(59), 1], np.r_[1, np.zeros(59)]])
-def test_a_class_of_one_example_leaves_the_factor_at_one_or_fits_it_on_the_others(codes):
-    target = CategoryColumn(np.r_[codes, np.zeros(30)].astype(int), ["often", "once"])
-    _, _, found = results(Classify, data(target))
+def test_texts_without_a_word_are_taken_as_characters():
+    """Emoji, "!" and "?", beside a column of words or alone; none of them is a word to scikit-learn."""
+    marks = TextColumn([["! 😀", "?? 😀", "😀😀 …"][code] for code in CODES])
+    target = CategoryColumn(CODES, ["rain", "sun", "snow"])
+    _, alone, found = results(Classify, Dataset("marks", {"text": marks, "y": target}, "y", np.arange(N).astype(str)))
+    assert (found["score"] == 1).all()
+    assert {"!", "??", "😀"} <= set(alone._vectorizers["text"].vocabulary_)
+    _, beside, found = results(Classify, data(target, marks=marks))
+    assert (found["score"] == 1).all()
+    assert {name: each.analyzer for name, each in beside._vectorizers.items()} == {"text": "word", "marks": "char"}
+
+
+def test_texts_of_blanks_that_are_read_letter_by_letter_tell_nothing():
+    from helpers_tasks import CPU
+
+    from orthogon.train.settings import DataSettings, TaskSettings
+
+    blanks = TextColumn([" " * (1 + code) for code in CODES])
+    given = Dataset("blanks", {"text": blanks, "y": CategoryColumn(CODES, "abc")}, "y", np.arange(N).astype(str))
+    task, model = Classify(TaskSettings(), DataSettings(tokens="character")), Words()
+    task.fit(given, LEARNT)
+    task.attach(given, CPU)
+    model.fit(task, LEARNT)
+    assert len(set(model.results(task, LEARNT)["prediction"].tolist())) == 1
+
+
+def test_a_text_that_is_empty_in_train_is_refused_before_training():
+    with pytest.raises(DataError, match="column 'more': the train texts hold no tokens"):
+        results(Classify, data(CategoryColumn(CODES, "abc"), more=TextColumn([""] * 60 + ["late"] * 30)))
+
+
+def test_a_class_whose_one_example_is_held_out_leaves_the_factor_at_one():
+    _, model, found = results(Classify, data(CategoryColumn((np.arange(N) == 0).astype(int), ["often", "once"])))
+    assert [fitted.factor for fitted in model._models] == [1.0]
     assert np.isfinite(found["probabilities"]).all()
+
+
+def test_a_class_whose_one_example_is_learnt_has_the_factor_of_the_others():
+    """All held-out rows are told right, so that the factor grows until they are certain to the last digit."""
+    once = (np.arange(N) == 59).astype(int)
+    _, model, found = results(Classify, data(CategoryColumn(once, ["often", "once"])))
+    held = LEARNT % 5 == 0
+    machine = LinearSVC(random_state=0).fit(vectors()[LEARNT][~held], once[LEARNT][~held])
+    decisions = machine.decision_function(vectors()[LEARNT][held])
+    assert (decisions < 0).all()
+    (fitted,) = model._models
+    assert np.logaddexp(0, fitted.factor * decisions).mean() < np.finfo(float).eps
+    assert 1 < fitted.factor < np.exp(5)
+    assert np.isfinite(found["probabilities"]).all()
+
+
+def test_the_factor_is_where_the_likelihood_of_the_held_out_rows_has_no_slope():
+    """Of two classes that are not told apart by all their words: Σ m / (1 + exp(f m)) = 0 for margins m."""
+    sun = (CODES == 1) ^ (np.arange(N) % 7 == 0)
+    _, model, _ = results(Classify, data(CategoryColumn(sun.astype(int), ["other", "sun"])))
+    held = LEARNT % 5 == 0
+    machine = LinearSVC(random_state=0).fit(vectors()[LEARNT][~held], sun[LEARNT][~held])
+    margins = machine.decision_function(vectors()[LEARNT][held]) * np.where(sun[LEARNT][held], 1, -1)
+    expected = brentq(lambda factor: (margins * expit(-factor * margins)).sum(), np.exp(-2), np.exp(5))
+    assert [fitted.factor for fitted in model._models] == pytest.approx([expected], rel=1e-3)

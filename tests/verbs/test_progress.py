@@ -31,7 +31,7 @@ def drive(observer, epochs=3, steps_per_epoch=4, dev=lambda epoch: {"accuracy": 
 
 
 def test_plain_lines_name_epoch_loss_score_speed(capsys):
-    drive(Lines("pictures"))
+    drive(Lines("pictures", share=True))
     out, err = capsys.readouterr()
     lines = err.splitlines()
     assert out == ""
@@ -59,7 +59,7 @@ def test_bar_draws_on_standard_error(capsys, monkeypatch):
     monkeypatch.setattr(module, "REFRESH", 0.0)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "120")
-    bar = Bar("pictures")
+    bar = Bar("pictures", share=True)
     drive(bar)
     bar.on_message("[red] is not markup here")
     out, err = capsys.readouterr()
@@ -164,6 +164,7 @@ def test_clock(seconds, text):
 
 def test_score_text():
     assert score_text({}) == ""
-    assert score_text({"error": 0.006}) == "dev error 0.6 %"
+    assert score_text({"error": 0.006}, share=True) == "dev error 0.6 %"
+    assert score_text({"token_accuracy": 0.95}, share=True) == "dev token error 5.0 %"
     assert score_text({"rmse": 0.62134}) == "dev rmse 0.6213"
-    assert score_text({"entity_f1": 0.01067}) == "dev entity_f1 1.1 %"
+    assert score_text({"f1_of_PER": 0.01067}, share=True) == "dev f1_of_PER 1.1 %"

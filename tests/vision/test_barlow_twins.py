@@ -158,6 +158,10 @@ def test_training_brings_two_views_together_and_all_that_is_measured_has_an_inte
     assert task.signs([], {"dev": rows_of}) == []
     values = {metric.name: metric.value(rows_of) for metric in task.metrics}
     assert values == pytest.approx({name: each["value"] for name, each in document.items()})
+    assert {metric.name: metric.unit for metric in task.metrics} == {
+        name: each["unit"] for name, each in document.items()}
+    assert {metric.name: metric.best for metric in task.metrics} == {
+        "nearest_accuracy": 1, "loss": 0, "view_agreement": 1, "effective_rank": np.inf, "spread": 1}
 
 
 def test_a_collapsed_network_is_named():

@@ -52,12 +52,17 @@ def comparisons_table(view: View) -> str:
     rows = [
         [one.get("baseline"), one.get("split"),
          difference(one["difference"], one.get("low"), one.get("high"), view.rate),
-         f"{one.get('put_right', 0):,} / {one.get('broken', 0):,}", p_value(one.get("p")), one.get("n"),
+         _changed(one.get("put_right"), one.get("broken")), p_value(one.get("p")), one.get("n"),
          VERDICTS.get(str(one.get("verdict")), str(one.get("verdict") or ""))]
         for one in view.comparisons
     ]
     headers = ["baseline", "split", f"{view.metric_title}, network − baseline", "put right / broken", "p", "n", ""]
     return html_table(headers, rows, caption="The network against each baseline, example by example", align="llrrrrl")
+
+
+def _changed(put_right: int | None, broken: int | None) -> str:
+    """Nothing where no example is right or wrong by itself, as under BLEU."""
+    return "" if put_right is None or broken is None else f"{put_right:,} / {broken:,}"
 
 
 def training(page: Page, view: View) -> None:

@@ -12,8 +12,10 @@ from orthogon import stats
 from orthogon.draw import figures
 from orthogon.draw.page import Page
 from orthogon.draw.tables import html_table
+from orthogon.errors import DataError
 from orthogon.report.words import interval_cell
 from orthogon.stats.estimate import Estimate
+from orthogon.tasks.metrics import undefined
 from orthogon.train.rows import Rows
 
 if TYPE_CHECKING:
@@ -26,15 +28,18 @@ UNKNOWN = "_"
 @dataclass(frozen=True)
 class TagFacts:
     """names: of the K tags that occur or were predicted. counts: K × K words, rows: truth, columns: prediction.
-    f1: of each, with its interval over sentences."""
+    precision, recall, f1: of each, with its interval over sentences."""
 
     names: tuple[str, ...]
     counts: np.ndarray
+    precision: tuple[Estimate, ...]
+    recall: tuple[Estimate, ...]
     f1: tuple[Estimate, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """What a report embeds."""
-        return {"names": list(self.names), "counts": self.counts.tolist(), "f1": [each.to_dict() for each in self.f1]}
+        return {"names": list(self.names), "counts": self.counts.tolist(), **{
+            name: [each.to_dict() for each in getattr(self, name)] for name in ("precision", "recall", "f1")}}
 
     def confused(self) -> list[tuple[str, str, int]]:
         """(true, predicted, words), the most frequent first, at most twelve."""
@@ -46,11 +51,14 @@ class TagFacts:
 
 def tag_facts(rows: Rows) -> TagFacts | None:
     """Of rows that count "words": targets and predictions are tags with blanks between. None where there are none.
-    Words whose tags are not known are left out."""
+    Words whose tags are not known are left out. DataError where a prediction has another number of tags."""
     if rows.get("words") is None:
         return None
     truth, said = ([line.split(" ") for line in rows[name]] for name in ("target", "prediction"))
     lengths = np.array([len(line) for line in truth])
+    for row in np.flatnonzero(lengths != [len(line) for line in said])[:1]:
+        raise DataError(f"{len(said[row]):,} tags were predicted for {lengths[row]:,} words",
+                        where=f"{rows.split}: id {rows.ids[row]}", remedy="Give one tag for each word.")
     names, codes = np.unique(_flat(truth) + _flat(said), return_inverse=True)
     if not len(rows) or not len(names):
         return None
@@ -59,20 +67,26 @@ def tag_facts(rows: Rows) -> TagFacts | None:
     kept = names != UNKNOWN
     true, guessed, sentence, size = true[known], guessed[known], sentence[known], len(names)
     counts = np.bincount(true * size + guessed, minlength=size**2).reshape(size, size)[np.ix_(kept, kept)]
-    both = [np.bincount(sentence * size + each, weights, minlength=len(rows) * size).reshape(-1, size)[:, kept]
-            for each, weights in ((true, 2.0 * (true == guessed)), (true, None), (guessed, None))]
-    right, either = both[0], both[1] + both[2]
-    f1 = tuple(_ratio(right[:, k], either[:, k], rows.group) for k in range(int(kept.sum())))
-    return TagFacts(tuple(names[kept].tolist()), counts, f1)
+    right, there, predicted = (
+        np.bincount(sentence * size + each, weights, minlength=len(rows) * size).reshape(-1, size)[:, kept]
+        for each, weights in ((true, 1.0 * (true == guessed)), (true, None), (guessed, None)))
+    precision, recall, f1 = (
+        tuple(_ratio(*of_tag, rows.group, reason) for of_tag in zip(top.T, bottom.T))
+        for top, bottom, reason in (
+            (right, predicted, "the tag is never predicted"), (right, there, "the tag does not occur"),
+            (2 * right, there + predicted, "the tag neither occurs nor is predicted")))
+    return TagFacts(tuple(names[kept].tolist()), counts, precision, recall, f1)
 
 
 def _flat(lines: Sequence[Sequence[str]]) -> list[str]:
     return [tag for line in lines for tag in line]
 
 
-def _ratio(top: np.ndarray, bottom: np.ndarray, group: np.ndarray | None) -> Estimate:
-    """Of sums over the sentences that have any."""
+def _ratio(top: np.ndarray, bottom: np.ndarray, group: np.ndarray | None, reason: str) -> Estimate:
+    """Of sums over the sentences that have any. reason: why it is not defined where none has."""
     there = bottom > 0
+    if not there.any():
+        return undefined(reason)
     return stats.bootstrap_moments(np.stack([top, bottom], axis=1)[there], lambda means: means[:, 0] / means[:, 1],
                                    groups=None if group is None else group[there], unit="rate")
 
@@ -94,8 +108,7 @@ def tags(page: Page, view: View) -> None:
                      "wrong.", table)
     rows = []
     for k, name in enumerate(found.names):
-        there, said = int(found.counts[k].sum()), int(found.counts[:, k].sum())
-        share = [f"{100 * found.counts[k, k] / count:.1f}" if count else "" for count in (said, there)]
-        rows.append([name, there, said, *share, interval_cell(found.f1[k])])
-    page.html(html_table(["tag", "words", "predicted", "precision, %", "recall, %", "F1"], rows,
+        shares = (interval_cell(each[k]) for each in (found.precision, found.recall, found.f1))
+        rows.append([name, int(found.counts[k].sum()), int(found.counts[:, k].sum()), *shares])
+    page.html(html_table(["tag", "words", "predicted", "precision", "recall", "F1"], rows,
                          caption="Each tag; intervals are over sentences", align="lrrrrr"))

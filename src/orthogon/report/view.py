@@ -13,7 +13,7 @@ from orthogon.report.tags import TagFacts, tag_facts
 from orthogon.stats.estimate import Estimate
 from orthogon.train.rows import Rows
 from orthogon.train.run import Run
-from orthogon.train.titles import title_of
+from orthogon.train.titles import error_name, is_accuracy, title_of
 
 SPLITS = ("train", "train-dev", "dev", "test")
 NETWORK = "network"
@@ -160,12 +160,12 @@ class View:
         found = estimate(metrics.get(self.metric))
         if found is None or not self.shows_error:
             return found
-        return Estimate(1 - found.value, 1 - found.high, 1 - found.low, found.n, found.method, found.unit)
+        return found.complement()
 
     @property
     def shows_error(self) -> bool:
         """Whether the main metric is a share of right answers, so that 100 % minus it is the error."""
-        return self.metric.replace(" ", "_").lower() in ("accuracy", "label_accuracy")
+        return is_accuracy(self.metric)
 
     @property
     def noun(self) -> str:
@@ -185,7 +185,7 @@ class View:
     @property
     def main_title(self) -> str:
         """What `main_estimate` is, in words."""
-        return "error" if self.shows_error else self.metric_title
+        return title_of(error_name(self.metric))
 
     @property
     def lower_is_better(self) -> bool:

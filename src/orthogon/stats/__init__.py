@@ -28,7 +28,14 @@ from orthogon.stats.coverage import difference_coverage, paired_coverage, rate_c
 from orthogon.stats.estimate import Estimate
 from orthogon.stats.intervals import newcombe, rate, wilson
 from orthogon.stats.multiple import benjamini_hochberg, bonferroni, holm
-from orthogon.stats.paired import PairedComparison, compare_paired, compare_paired_values, mcnemar_exact, tango
+from orthogon.stats.paired import (
+    PairedComparison,
+    compare_paired,
+    compare_paired_sums,
+    compare_paired_values,
+    mcnemar_exact,
+    tango,
+)
 from orthogon.stats.posterior import GapEvidence, beta_draws, gap_probabilities, metric_draws
 from orthogon.stats.roc import compare_roc_auc, roc_auc
 from orthogon.stats.sizes import (
@@ -64,6 +71,7 @@ __all__ = [
     "brier_scores",
     "brier_split",
     "compare_paired",
+    "compare_paired_sums",
     "compare_paired_values",
     "compare_roc_auc",
     "confusion_counts",

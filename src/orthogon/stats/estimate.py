@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import nan
 from typing import Any
 
@@ -31,6 +31,10 @@ class Estimate:
             return f"{100 * self.value:.1f} % [{100 * self.low:.1f}, {100 * self.high:.1f}], n = {self.n:,}"
         unit = f" {self.unit}" if self.unit else ""
         return f"{self.value:.4g}{unit} [{self.low:.4g}, {self.high:.4g}], n = {self.n:,}"
+
+    def complement(self) -> Estimate:
+        """1 minus it: of the share of right answers that of wrong ones."""
+        return replace(self, value=1 - self.value, low=1 - self.high, high=1 - self.low)
 
     def _repr_html_(self) -> str:
         return f"<span>{self}</span>"

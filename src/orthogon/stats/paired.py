@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -27,7 +27,7 @@ class PairedComparison:
 
     difference: second minus first, with the interval [low, high].
     n:          examples, or groups where examples come in groups.
-    put_right:  examples that the second does better; broken: worse.
+    put_right:  examples that the second does better; broken: worse; None where none is better or worse by itself.
     p_value:    two-sided, of no difference.
     verdict:    "tied" where the interval holds 0 or cannot be given.
     """
@@ -36,8 +36,8 @@ class PairedComparison:
     low: float
     high: float
     n: int
-    put_right: int
-    broken: int
+    put_right: int | None
+    broken: int | None
     p_value: float
     verdict: Verdict
     method: str
@@ -155,45 +155,68 @@ def compare_paired_values(
     """
     first, second = (np.asarray(x, float).ravel() for x in (a, b))
     _same_length(first, second)
-    sums = _paired_sums(first, second, weights, groups)
-    found = resample_moments(sums, _difference_of(transform), replicates, seed, confidence)
-    over = "examples" if groups is None else "groups"
-    estimate = to_estimate(found, len(sums), over, confidence, unit)
+    shape = transform or (lambda mean: mean)
+    found = _compared(first[:, None], second[:, None], lambda means: shape(means[:, 0]), weights, groups,
+                      higher_is_better, unit, confidence, replicates, seed)
     gain = second - first if higher_is_better else first - second
+    return replace(found, put_right=int(np.sum(gain > 0)), broken=int(np.sum(gain < 0)))
+
+
+def compare_paired_sums(
+    a: ArrayLike,
+    b: ArrayLike,
+    figure: Callable[[Floats], Floats],
+    *,
+    groups: ArrayLike | None = None,
+    higher_is_better: bool = True,
+    unit: str = "",
+    confidence: float = 0.95,
+    replicates: int = 2000,
+    seed: int = 0,
+) -> PairedComparison:
+    """Model b against model a by a figure of sums over the examples, as BLEU and F1 are: as `compare_paired_values`.
+
+    a, b:   n × k numbers of the same examples. figure: (m × k) sums -> (m,) values.
+    groups: n; whole groups are then drawn and swapped.
+    No example is better or worse by itself, so that none is counted as put right or broken.
+    """
+    first, second = (np.asarray(x, float) for x in (a, b))
+    _same_length(first, second)
+    return _compared(first, second, lambda means: figure(means * len(first)), None, groups, higher_is_better, unit,
+                     confidence, replicates, seed)
+
+
+def _compared(
+    a: Floats, b: Floats, statistic: Callable[[Floats], Floats], weights: ArrayLike | None, groups: ArrayLike | None,
+    higher_is_better: bool, unit: str, confidence: float, replicates: int, seed: int,
+) -> PairedComparison:
+    """By a function of (weighted) means of n × k columns."""
+    sums = _paired_sums(a, b, weights, groups)
+
+    def difference(means: Floats) -> Floats:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            first, second = np.split(means[:, :-1] / means[:, -1:], 2, axis=1)
+            return statistic(second) - statistic(first)
+
+    found = resample_moments(sums, difference, replicates, seed, confidence)
+    estimate = to_estimate(found, len(sums), "examples" if groups is None else "groups", confidence, unit)
     interval = estimate.low, estimate.high
-    return PairedComparison(
-        estimate.value,
-        *interval,
-        estimate.n,
-        int(np.sum(gain > 0)),
-        int(np.sum(gain < 0)),
-        _p_value(found, sums, _difference_of(transform), seed) if np.isfinite(interval).all() else float("nan"),
-        verdict_of(*interval, higher_is_better),
-        estimate.method,
-        unit,
-    )
+    p_value = _p_value(found, sums, difference, seed) if np.isfinite(interval).all() else float("nan")
+    return PairedComparison(estimate.value, *interval, estimate.n, None, None, p_value,
+                            verdict_of(*interval, higher_is_better), estimate.method, unit)
 
 
 def _paired_sums(a: Floats, b: Floats, weights: ArrayLike | None, groups: ArrayLike | None) -> Floats:
+    """The weighted columns of a, those of b, and the weight: (units × 2k + 1)."""
     weight = np.ones(len(a)) if weights is None else np.asarray(weights, float).ravel()
     _same_length(a, weight)
     if not (np.isfinite(a + b).all() and np.isfinite(weight).all() and (weight >= 0).all()):
         raise DataError("values and weights must be finite", remedy="Leave those examples out of both models.")
-    rows = np.column_stack([a * weight, b * weight, weight])
+    rows = np.column_stack([a * weight[:, None], b * weight[:, None], weight])
     if groups is None:
         return rows
     codes = group_codes(groups, len(a))
     return np.column_stack([np.bincount(codes, column).astype(float) for column in rows.T])
-
-
-def _difference_of(transform: Callable[[Floats], Floats] | None) -> Callable[[Floats], Floats]:
-    shape = transform or (lambda mean: mean)
-
-    def difference(means: Floats) -> Floats:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return shape(means[:, 1] / means[:, 2]) - shape(means[:, 0] / means[:, 2])
-
-    return difference
 
 
 def _p_value(found: Replicates | Analytic, sums: Floats, statistic: Callable[[Floats], Floats], seed: int) -> float:
@@ -207,12 +230,14 @@ def _p_value(found: Replicates | Analytic, sums: Floats, statistic: Callable[[Fl
 def _swapped(sums: Floats, statistic: Callable[[Floats], Floats], seed: int, draws: int = 9999) -> Floats:
     """The statistic with a and b swapped in a random half of the rows, `draws` times."""
     generator, n = np.random.default_rng([seed, 2]), len(sums)
-    gain, total = sums[:, 1] - sums[:, 0], sums.sum(axis=0)
+    columns, total = sums.shape[1] // 2, sums.sum(axis=0)
+    first, second, weight = np.split(total, [columns, 2 * columns])
+    gain = sums[:, columns:-1] - sums[:, :columns]
     rows = max(1, CELLS // n)
     values = []
     for start in range(0, draws, rows):
         moved = generator.integers(0, 2, (min(rows, draws - start), n), dtype=np.int8) @ gain
-        values.append(statistic(np.column_stack([total[0] + moved, total[1] - moved, np.full(len(moved), total[2])])))
+        values.append(statistic(np.column_stack([first + moved, second - moved, np.full(len(moved), weight[0])])))
     return np.concatenate(values)
 
 

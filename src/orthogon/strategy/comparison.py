@@ -17,6 +17,7 @@ from orthogon.strategy.comparison_words import cells, sentence
 from orthogon.strategy.paired import aligned, compare_rows
 from orthogon.train.rows import Rows
 from orthogon.train.task import Metric
+from orthogon.train.titles import is_accuracy
 
 LEVEL = 0.05
 Standing = Literal["reference", "better", "worse", "tied"]
@@ -188,8 +189,8 @@ def _on_common_examples(contenders: Sequence[Contender]) -> list[Contender]:
 def _line(each: Contender, reference: Contender | None, metric: Metric) -> Line:
     estimate = metric.estimate(_pooled(each.rows, len(each.rows)))
     values = [metric.value(rows) for rows in each.rows]
-    if metric.name == "accuracy":  # told as the error: what is left to do
-        estimate = replace(estimate, value=1 - estimate.value, low=1 - estimate.high, high=1 - estimate.low)
+    if is_accuracy(metric.name):  # told as the error: what is left to do
+        estimate = estimate.complement()
         values = [1 - value for value in values]
     line = Line(
         each.name, estimate, (min(values), max(values)) if len(values) > 1 else None, len(values), None, None, None,

@@ -6,6 +6,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from orthogon.stats.estimate import Estimate
+from orthogon.train.titles import error_name
 
 if TYPE_CHECKING:
     from orthogon.strategy.comparison import Comparison, Line
@@ -16,7 +17,7 @@ def sentence(found: Comparison) -> str:
     (line,) = found.others
     rate = found.unit == "rate"
     before, after = (number(each.estimate.value, rate) for each in (found.reference, line))
-    said = f"{found.part} {'' if rate else found.metric + ' '}{before} -> {after}   {told(line)}"
+    said = f"{found.part} {'' if rate else error_name(found.metric) + ' '}{before} -> {after}   {told(line)}"
     if found.promise:
         promised = number(found.promise.low, rate)
         said += f"; promised at least {promised}: {found.promise.verdict}"
@@ -42,7 +43,7 @@ def cells(found: Comparison) -> tuple[list[str], list[list[str]]]:
     """Headers and rows of the table; columns that nobody fills are left out."""
     rate, lines = found.unit == "rate", found.lines
     columns = {
-        ("error" if found.metric == "accuracy" else found.metric) + (" %" if rate else ""): [_value(x) for x in lines],
+        error_name(found.metric) + (" %" if rate else ""): [_value(x) for x in lines],
         "over seeds": [_range(x) for x in lines],
         "gain, points" if rate else "gain": [_gain(x) for x in lines],
         "put right, broken": ["" if x.put_right is None else f"{x.put_right:,}, {x.broken:,}" for x in lines],

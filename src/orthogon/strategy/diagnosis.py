@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import log10
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -16,11 +17,13 @@ from orthogon.strategy.reference import Reference
 from orthogon.strategy.work_list import Work
 from orthogon.train.rows import Rows
 from orthogon.train.task import Metric
-from orthogon.train.titles import title_of
 
 PARTS = ("train", "train-dev", "dev", "test")
 NEAR = 0.90
 """Acted upon is a gap that is there with probability SURE and, give or take the tolerance, the largest with this."""
+
+TENTH_IN_DECIBELS = 10 * log10(1.1)
+"""What an error that is a tenth larger costs in decibels, whatever it is: they are its logarithm."""
 
 Outcome = Literal["act", "several", "nothing big", "not enough evidence"]
 
@@ -113,7 +116,8 @@ def diagnose(
                out-of-fold rows.
     metric:    what the model is judged by.
     reference: how well people do it where train comes from, or a goal; target_reference: people where dev comes from.
-    tolerance: in the unit of the metric; default: a tenth of dev's error, of shares at least half a point.
+    tolerance: in the unit of the metric; default: a tenth of dev's error (of decibels 0.41 dB, of what has no best a
+               tenth of its size), of shares at least half a point.
     whole_train: whether "train" holds all train rows: their error then has no sampling error.
     like_train: whether dev is drawn from where train is; default: as the sources in the rows tell, None: not known.
     noun:      what the examples are ("pictures"). folds: where dev is out of folds, how many.
@@ -124,21 +128,20 @@ def diagnose(
               if (rows := parts.get(part)) is not None and len(rows)}
     if whole_train and "train" in levels:
         levels["train"] = Level.taken_as_exact(levels["train"].estimate)
-    title = title_of(metric.name)
-    title = title.replace("accuracy", "error") if metric.name.endswith("accuracy") else metric.error_title(title)
     found = judge(
         levels, reference=reference, target_reference=target_reference, tolerance=tolerance,
         like_train=same_sources(parts, "train", "dev") if like_train is None else like_train,
-        test_like_dev=same_sources(parts, "dev", "test"), folds=folds,
+        test_like_dev=same_sources(parts, "dev", "test"), folds=folds, bounded=metric.bounded,
     )
-    return replace(found, metric=title, noun=noun)
+    return replace(found, metric=metric.error_title, noun=noun)
 
 
 def judge(
     levels: Levels, *, reference: Reference | None = None, target_reference: Reference | None = None,
     tolerance: float | None = None, like_train: bool | None = None, test_like_dev: bool | None = None, folds: int = 0,
+    bounded: bool = True,
 ) -> Diagnosis:
-    """The verdict from the levels of the parts: `diagnose` without rows."""
+    """The verdict from the levels of the parts: `diagnose` without rows. bounded: whether no error is below 0."""
     if target_reference is not None and reference is None:
         raise RecipeError("how well people do it where dev comes from says nothing without how well they do it where "
                           "train comes from", where="human_target", remedy="Give --human as well.")
@@ -150,7 +153,7 @@ def judge(
     if target_reference is not None:
         levels["human on dev"] = target_reference.level(unit, seed=len(PARTS) + 1)
     tolerance = _tolerance(tolerance, held)
-    gaps = measured(levels, made_of(levels, like_train, test_like_dev), tolerance)
+    gaps = measured(levels, made_of(levels, like_train, test_like_dev), tolerance, bounded)
     notes = {"human": str(reference), "goal": str(reference), "human on dev": str(target_reference),
              "dev": f"out of {folds} folds" if folds else ""}
     rungs = [Rung(name, levels[name].estimate, notes.get(name, ""))
@@ -172,8 +175,10 @@ def same_sources(parts: Mapping[str, Rows], one: str, other: str) -> bool | None
 
 def _tolerance(given: float | None, held: Level | None) -> float:
     rate = held is None or held.estimate.unit == "rate"
-    if given is None:
-        return max(0.005 if rate else 0.0, 0.1 * held.estimate.value if held is not None else 0.0)
+    if given is None and held is not None and held.estimate.unit == "dB":
+        return TENTH_IN_DECIBELS
+    if given is None:  # an error without a bound is below 0 where the metric is above it
+        return max(0.005 if rate else 0.0, 0.1 * abs(held.estimate.value) if held is not None else 0.0)
     if not 0 < given < (1 if rate else np.inf):
         raise RecipeError("what is tolerated lies between 0 and 100 points" if rate else
                           "what is tolerated is more than 0", where="tolerance",

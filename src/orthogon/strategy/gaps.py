@@ -81,15 +81,15 @@ def made_of(levels: Levels, like_train: bool | None, test_like_dev: bool | None)
     }
 
 
-def measured(levels: Levels, sums: Mapping[str, Sum | Gap], tolerance: float) -> list[Gap]:
-    """The gaps with their states, all judged by the same draws."""
+def measured(levels: Levels, sums: Mapping[str, Sum | Gap], tolerance: float, bounded: bool = True) -> list[Gap]:
+    """The gaps with their states, all judged by the same draws. bounded: whether no error is below 0."""
     draws = {name: level.draws for name, level in levels.items()}
     drawn = {name: each.of(draws) for name, each in sums.items() if isinstance(each, Sum)}
     evidence = gap_probabilities(drawn, tolerance)
     gaps = [each if isinstance(each, Gap) else
             _measured(name, each, levels, evidence[name], float(np.mean(drawn[name] < 2 * tolerance)), tolerance)
             for name, each in sums.items()]
-    return [_beside_people(gap, levels, tolerance) if gap.name == "bias" else gap for gap in gaps]
+    return [_beside_people(gap, levels, tolerance, bounded) if gap.name == "bias" else gap for gap in gaps]
 
 
 def past_human(levels: Levels) -> bool:
@@ -205,12 +205,12 @@ def _also(*reasons: str) -> str:
     return "; ".join(reason for reason in reasons if reason)
 
 
-def _beside_people(bias: Gap, levels: Levels, tolerance: float) -> Gap:
+def _beside_people(bias: Gap, levels: Levels, tolerance: float, bounded: bool) -> Gap:
     """Bias where the model is better than people, or where the training error bounds it.
 
     People bound the Bayes error from above only, so bias cannot be told once they are surpassed (row 14.16). Where
     train is fitted better than people can, but dev is done worse, it is memorizing. And no bias is larger than the
-    training error itself, since no optimum lies below 0.
+    training error itself where it is bounded: no optimum lies below 0 then.
     """
     train = levels.get("train")
     if train is None:
@@ -219,7 +219,7 @@ def _beside_people(bias: Gap, levels: Levels, tolerance: float) -> Gap:
         bias = Gap("bias", "unknown", reason="past human level: how far it is from the best possible cannot be told")
     elif "human" in levels and side(train, levels["human"]) < 0:
         bias = replace(bias, reason="fits train better than people can: it memorizes, which is variance")
-    if bias.state != "unknown" or train.unclear:
+    if bias.state != "unknown" or train.unclear or not bounded:
         return bias
     if np.quantile(train.draws, 0.975) < tolerance:
         return replace(bias, state="negligible", line="0 to train", reason="bias is at most the training error")

@@ -117,7 +117,7 @@ def learning_curve(
     errors = np.array([[metric.error(metric.value(rows)) for rows, _ in measured[size]] for size in sizes])
     covariance = _covariance(measured, metric, errors, seed)
     unit, n = metric.estimate(measured[sizes[-1]][0][0]).unit, len(measured[sizes[-1]][0][0])
-    name = "error" if metric.name in ("accuracy", "error") else metric.error_title(metric.name)
+    name = metric.error_title
     means, spread = errors.mean(axis=1), np.sqrt(np.diag(covariance))
     method = "bootstrap over dev examples, spread of draws"
     points = tuple(

@@ -7,7 +7,13 @@ from typing import NamedTuple
 import numpy as np
 
 from orthogon.errors import DataError
-from orthogon.stats import PairedComparison, compare_paired, compare_paired_values, compare_roc_auc
+from orthogon.stats import (
+    PairedComparison,
+    compare_paired,
+    compare_paired_sums,
+    compare_paired_values,
+    compare_roc_auc,
+)
 from orthogon.stats.intervals import group_codes
 from orthogon.train.rows import Rows
 from orthogon.train.task import Metric
@@ -65,8 +71,8 @@ def named(rows: Rows, column: str) -> np.ndarray:
 def compare_rows(first: Rows, second: Rows, metric: Metric | None = None) -> Gain:
     """Single labels by right and wrong, numbers by root mean squared error, all else by score; same examples in order.
 
-    metric: compare by this one instead (`Task.compared_by`): a mean by its values, the ROC AUC of two classes by
-            DeLong, any other by paired bootstrap.
+    metric: compare by this one instead (`Task.compared_by`): a mean by its values, a figure of sums by these, the
+            ROC AUC of two classes by DeLong, any other by paired bootstrap of its value.
     Groups, where there are any, are resampled as wholes.
     """
     if metric is not None and metric.name == "roc_auc" and _two_independent_classes(first, second):
@@ -74,10 +80,7 @@ def compare_rows(first: Rows, second: Rows, metric: Metric | None = None) -> Gai
         found = compare_roc_auc(before, after, first["target"] == 1)  # the same for whichever class is positive
         return Gain(found, metric.name, 1.0)
     if metric is not None and metric.name not in ("accuracy", "error", "rmse"):
-        found = _compare_by(metric, first, second) if metric.values is None else compare_paired_values(
-            metric.values(first), metric.values(second), weights=first.get("weight"), groups=first.group,
-            higher_is_better=metric.higher_is_better, unit=metric.estimate(first).unit)
-        return Gain(found, metric.name, 1.0 if metric.higher_is_better else -1.0)
+        return Gain(_compare_by(metric, first, second), metric.name, 1.0 if metric.higher_is_better else -1.0)
     groups, a, b = first.group, first.get("score"), second.get("score")
     if a is None or b is None:
         errors = [squared_error(rows) for rows in (first, second)]
@@ -101,6 +104,19 @@ def squared_error(rows: Rows) -> np.ndarray:
 
 
 def _compare_by(metric: Metric, first: Rows, second: Rows) -> PairedComparison:
+    """By what the metric is made of."""
+    up, unit = metric.higher_is_better, metric.unit
+    if metric.values is not None:
+        return compare_paired_values(metric.values(first), metric.values(second), weights=first.get("weight"),
+                                     groups=first.group, higher_is_better=up, unit=unit)
+    if metric.sums is not None:
+        columns, figure = metric.sums
+        return compare_paired_sums(columns(first), columns(second), figure, groups=first.group, higher_is_better=up,
+                                   unit=unit)
+    return _compare_values(metric, first, second)
+
+
+def _compare_values(metric: Metric, first: Rows, second: Rows) -> PairedComparison:
     """Any function of rows: percentile bootstrap over the same draws of examples for both, p-value from its tails."""
     codes = np.arange(len(first)) if first.group is None else group_codes(first.group, len(first))
     count = int(codes.max()) + 1
@@ -122,5 +138,5 @@ def _compare_by(metric: Metric, first: Rows, second: Rows) -> PairedComparison:
         gap(np.arange(len(first))), float(low), float(high), count, int((worth[1] > worth[0]).sum()),
         int((worth[1] < worth[0]).sum()), min(1.0, 2 * float(tail)),
         "tied" if not (low > 0 or high < 0) else "better" if better else "worse",
-        f"paired bootstrap over {'examples' if first.group is None else 'groups'}", metric.estimate(first).unit,
+        f"paired bootstrap over {'examples' if first.group is None else 'groups'}", metric.unit,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, replace
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, Literal
 
 from orthogon.errors import RecipeError, nearest
@@ -72,7 +72,8 @@ def parse_reference(kind: Literal["human", "goal"], text: str, metric: Metric) -
     if name not in known:
         raise RecipeError(f"{name!r} is not what this run is judged by, which is {metric.name}", where=kind,
                           remedy=nearest(name, known))
-    spoken_of = metric if name == metric.name else replace(metric, higher_is_better=not metric.higher_is_better)
+    spoken_of = metric if name == metric.name else replace(
+        metric, higher_is_better=not metric.higher_is_better, best=1 - metric.best)
     return Reference(kind, spoken_of.error(_value(kind, name, value, spoken_of)))
 
 
@@ -107,18 +108,27 @@ def _counted(kind: str, wrong: int, n: int, metric: Metric) -> Reference:
 
 
 def _value(kind: str, name: str, text: str, metric: Metric) -> float:
-    """The number, checked. metric: that of the name."""
+    """The number, checked. metric: what the name says, with its direction."""
     try:
         value = float(text)
     except ValueError:
         value = float("nan")
     if not isfinite(value):
         raise RecipeError(f"{text!r} is not a number", where=kind, remedy=f"For example: {name}=0.98")
-    if metric.higher_is_better or name in SHARES:
-        if isfinite(metric.best) and not 0 <= value <= metric.best:
-            raise RecipeError(f"{name} lies between 0 and {metric.best:g}, not at {value:g}", where=kind,
-                              remedy=f"Give a share: {name}=0.98 for 98 %." if metric.best == 1 else "")
-    elif value < 0:
-        raise RecipeError(f"{name} is not below 0, as {value:g} is", where=kind, remedy="Give it in its own unit.")
+    low, high = _range(metric)
+    if not low <= value <= high:
+        lies = (f"lies between {low:g} and {high:g}, not at" if isfinite(high - low) else
+                f"is not below {low:g}, as is" if isfinite(low) else f"is not above {high:g}, as is")
+        raise RecipeError(f"{name} {lies} {value:g}", where=kind,
+                          remedy=f"Give a share: {name}=0.98 for 98 %." if high == 1 else "Give it in its own unit.")
     return value
+
+
+def _range(metric: Metric) -> tuple[float, float]:
+    """Between which values it lies: from 0 to 1 for a share, else on one side of its best, if it has one."""
+    if metric.unit == "rate":
+        return 0.0, 1.0
+    if metric.higher_is_better:
+        return (0.0 if 0 < metric.best < inf else -inf), metric.best
+    return metric.best, inf
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import hypot, prod
+from math import hypot, inf, prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -183,7 +183,8 @@ def boltzmann_metrics() -> tuple[Metric, ...]:
         _mean("cross_entropy", "nats", higher_is_better=False),
         _mean("log_likelihood", "nats"),
         _mean("pseudo_log_likelihood", "nats"),
-        mean_metric("free_energy", lambda rows: rows["prediction"], "nats", higher_is_better=False),
+        mean_metric("free_energy", lambda rows: rows["prediction"], "nats", higher_is_better=False,
+                    best=-inf),
     )
 
 

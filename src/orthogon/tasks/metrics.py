@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,11 +50,25 @@ def mean_estimate(values: NDArray, rows: Rows, unit: str = "") -> Estimate:
 
 def mean_metric(
     name: str, values: Callable[[Rows], NDArray], unit: str = "", higher_is_better: bool = True, needs: str = "",
-    best: float = 1.0,
+    best: float = nan,
 ) -> Metric:
-    """A metric that is the mean of one value per example."""
+    """A metric that is the mean of one value per example; best: see `Metric`."""
     return Metric(name, lambda rows: mean_estimate(values(rows), rows, unit),
-                  lambda rows: weighted_mean(values(rows), rows), higher_is_better, needs, values, best)
+                  lambda rows: weighted_mean(values(rows), rows), higher_is_better, needs, values, unit, best)
+
+
+def sum_metric(
+    name: str, columns: Callable[[Rows], Floats], figure: Callable[[Floats], Floats], unit: str = "",
+    higher_is_better: bool = True, needs: str = "", best: float = nan,
+) -> Metric:
+    """A metric that is a figure of sums over the examples: see `Metric.sums`. What weighs is in the columns."""
+    def estimate(rows: Rows) -> Estimate:
+        return bootstrap_moments(columns(rows), lambda means: figure(means * len(rows)), groups=rows.group, unit=unit)
+
+    def value(rows: Rows) -> float:
+        return float(figure(columns(rows).sum(axis=0)[None])[0])
+
+    return Metric(name, estimate, value, higher_is_better, needs, None, unit, best, (columns, figure))
 
 
 def classification_metrics(positive: int | None) -> tuple[Metric, ...]:
@@ -61,10 +76,12 @@ def classification_metrics(positive: int | None) -> tuple[Metric, ...]:
     shared = (
         mean_metric("accuracy", lambda rows: rows["score"], "rate"),
         mean_metric("error", lambda rows: 1 - rows["score"], "rate", higher_is_better=False),
-        Metric("macro_f1", macro_f1, lambda rows: _f1_value(rows, stats_confusion.macro_f1)),
-        Metric("weighted_f1", weighted_f1, lambda rows: _f1_value(rows, stats_confusion.weighted_f1)),
+        Metric("macro_f1", macro_f1, lambda rows: _f1_value(rows, stats_confusion.macro_f1),
+               unit="rate"),
+        Metric("weighted_f1", weighted_f1, lambda rows: _f1_value(rows, stats_confusion.weighted_f1),
+               unit="rate"),
         Metric("roc_auc", lambda rows: roc_auc(rows, positive), lambda rows: _roc_auc_value(rows, positive),
-               needs="probabilities"),
+               needs="probabilities", best=1.0),
         mean_metric("cross_entropy", lambda rows: rows["loss"], "nats", False, needs="probabilities"),
         mean_metric("brier", _brier_scores, higher_is_better=False, needs="probabilities"),
     )
@@ -77,7 +94,7 @@ def _of_positive(name: str, positive: int) -> Metric:
     def estimate(rows: Rows) -> Estimate:
         return _class_figures(rows, positive)[name]
 
-    return Metric(name, estimate, lambda rows: _class_values(rows, positive)[name])
+    return Metric(name, estimate, lambda rows: _class_values(rows, positive)[name], unit="rate")
 
 
 def weighted_error(costs: Floats) -> Metric:
@@ -99,7 +116,7 @@ def weighted_error(costs: Floats) -> Metric:
     def value(rows: Rows) -> float:
         return float(share(np.average(columns(rows), axis=0, weights=rows.get("weight"))[None])[0])
 
-    return Metric("weighted_error", estimate, value, higher_is_better=False)
+    return Metric("weighted_error", estimate, value, higher_is_better=False, unit="rate")
 
 
 # --- F1 -------------------------------------------------------------------------------------------------------

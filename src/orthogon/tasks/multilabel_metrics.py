@@ -18,9 +18,9 @@ def multilabel_metrics() -> tuple[Metric, ...]:
     """Label accuracy (the share of known labels that is right, by example) first."""
     return (
         _known_mean("label_accuracy", "score", "rate", True),
-        Metric("subset_accuracy", subset_accuracy, lambda rows: weighted_mean(*_all_right(rows))),
-        Metric("macro_f1", macro_f1, _macro_f1_value),
-        Metric("macro_auc", macro_auc_estimate, _macro_auc_value),
+        Metric("subset_accuracy", subset_accuracy, lambda rows: weighted_mean(*_all_right(rows)), unit="rate"),
+        Metric("macro_f1", macro_f1, _macro_f1_value, unit="rate"),
+        Metric("macro_auc", macro_auc_estimate, _macro_auc_value, best=1.0),
         _known_mean("cross_entropy", "loss", "nats", False),
     )
 
@@ -45,7 +45,7 @@ def _known_mean(name: str, column: str, unit: str, higher_is_better: bool) -> Me
         chosen = _known_rows(rows)
         return weighted_mean(chosen[column], chosen)
 
-    return Metric(name, estimate, value, higher_is_better)
+    return Metric(name, estimate, value, higher_is_better, unit=unit)
 
 
 def _all_right(rows: Rows) -> tuple[Floats, Rows]:

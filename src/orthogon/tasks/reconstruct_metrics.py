@@ -30,7 +30,7 @@ def reconstruction_metrics(bernoulli: bool, pictures: bool, corrupted: bool, val
         return (error, *parts)
     of_pictures = (
         mean_metric("psnr", lambda rows: psnr(rows["squared_error"]), "dB", best=inf),
-        mean_metric("rounded_accuracy", lambda rows: rows["rounded"]),
+        mean_metric("rounded_accuracy", lambda rows: rows["rounded"], "rate"),
     )
     if corrupted:
         of_pictures = (mean_metric("psnr_gain", psnr_gain, "dB", best=inf), *of_pictures)

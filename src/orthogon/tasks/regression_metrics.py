@@ -24,7 +24,7 @@ def regression_metrics() -> tuple[Metric, ...]:
     return (
         _moment_metric("rmse", squared_errors, lambda means: np.sqrt(means).mean(axis=1), False),
         _moment_metric("mae", lambda rows: np.abs(_errors(rows)), lambda means: means.mean(axis=1), False),
-        Metric("r2", r_squared, _r_squared_value),
+        Metric("r2", r_squared, _r_squared_value, best=1.0),
     )
 
 

@@ -120,7 +120,8 @@ def verification_metrics(false_accept_rate: float) -> tuple[Metric, ...]:
     return (
         _of_known("accuracy", lambda rows: rows["score"]),
         _of_known("error", lambda rows: 1 - rows["score"], higher_is_better=False),
-        Metric("one_shot", _one_shot, lambda rows: weighted_mean(*_known(rows, one_shot(rows)))),
+        Metric("one_shot", _one_shot, lambda rows: weighted_mean(*_known(rows, one_shot(rows))),
+               unit="rate"),
         _of_curve("equal_error_rate", equal_error_rate, "rate", higher_is_better=False),
         _of_curve("roc_auc", area, ""),
         true_accept_metric(false_accept_rate),
@@ -173,7 +174,7 @@ def _known(rows: Rows, values: NDArray) -> tuple[NDArray, Rows]:
 def _of_known(name: str, values: Callable[[Rows], NDArray], higher_is_better: bool = True) -> Metric:
     """The mean over the examples that are not alone with their identity."""
     return Metric(name, lambda rows: mean_estimate(*_known(rows, values(rows)), "rate"),
-                  lambda rows: weighted_mean(*_known(rows, values(rows))), higher_is_better)
+                  lambda rows: weighted_mean(*_known(rows, values(rows))), higher_is_better, unit="rate")
 
 
 def _of_curve(name: str, statistic: Callable[[Curve], Floats], unit: str, higher_is_better: bool = True) -> Metric:
@@ -193,7 +194,7 @@ def _of_curve(name: str, statistic: Callable[[Curve], Floats], unit: str, higher
         replicates = replicates_of(drawn, pairs.identities, None, REPLICATES, seed=0)
         return to_estimate(Replicates(found, replicates, None), pairs.identities, "identities", 0.95, unit)
 
-    return Metric(name, estimate, value, higher_is_better)
+    return Metric(name, estimate, value, higher_is_better, unit=unit, best=1.0 if higher_is_better else 0.0)
 
 
 def _from_nothing(rates: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,17 @@ from orthogon.train.task import Task
 HELD_OUT = 5
 """Every fifth train row decides how much a decision of the machine counts as a probability."""
 
+WORD = r"\w+"
+
 
 class Words(FittedBaseline):
     """TF-IDF with log(1 + count) as scikit-learn's `sublinear_tf` takes it, beside the other inputs as numbers.
 
     Of one label a linear SVM (squared hinge, C = 1), one class against the rest; of several one for each; of numbers
-    ridge regression. Texts that are read letter by letter are taken as groups of 1 to 4 letters within words. The
-    prediction is the machine's own decision; probabilities are the softmax (of two sides, the sigmoid) of decisions
-    times one factor, which is fitted on held-out train rows.
+    ridge regression. Texts that are read letter by letter are taken as groups of 1 to 4 letters within words; texts of
+    which none in train holds a word (emoji, "?!") as groups of 1 to 4 characters. The prediction is the machine's own
+    decision; probabilities are the softmax (of two sides, the sigmoid) of decisions times one factor, which is fitted
+    on held-out train rows.
     """
 
     name = "tf-idf svm"
@@ -32,7 +36,7 @@ class Words(FittedBaseline):
     def fit(self, task: Task, rows: np.ndarray) -> None:
         assert isinstance(task, Supervised)  # noqa: S101
         letters = task.inputs.settings.tokens == "character"
-        self._vectorizers = {name: _vectorizer(letters).fit(_texts(column, np.asarray(rows)))
+        self._vectorizers = {name: _vectorizer(_texts(column, np.asarray(rows)), letters)
                              for name, column in task.inputs.texts.items()}
         super().fit(task, rows)
 
@@ -63,12 +67,15 @@ def word_matrix(task: Encoded, rows: np.ndarray, vectorizers: dict[str, Any]) ->
     return csr_matrix(hstack([*texts, csr_matrix(design_matrix(task, rows, one_hot=True))]))
 
 
-def _vectorizer(letters: bool) -> Any:
+def _vectorizer(texts: list[str], letters: bool) -> Any:
+    """Fitted on the texts. Not all of them are empty: the task refuses a column without a token."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    if letters:
-        return TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), sublinear_tf=True)
-    return TfidfVectorizer(token_pattern=r"\w+", ngram_range=(1, 2), sublinear_tf=True)  # noqa: S106 - no secret
+    worded = any(re.search(WORD, text) for text in texts)
+    if letters or not worded:
+        analyzer = "char_wb" if worded else "char"
+        return TfidfVectorizer(analyzer=analyzer, ngram_range=(1, 4), sublinear_tf=True).fit(texts)
+    return TfidfVectorizer(token_pattern=WORD, ngram_range=(1, 2), sublinear_tf=True).fit(texts)
 
 
 def _texts(column: Column, rows: np.ndarray) -> list[str]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from orthogon.data.tag_schemes import letter_and_type
-from orthogon.stats import Estimate, bootstrap_moments
+from orthogon.tasks.metrics import sum_metric
 from orthogon.train.rows import Rows
 from orthogon.train.task import Metric
 
@@ -125,10 +125,4 @@ def _of_counts(name: str, figure: Callable[[Floats, Floats, Floats], Floats], ty
     def columns(rows: Rows) -> Floats:
         return np.stack([rows[each][:, types].sum(axis=1) for each in COUNTS], axis=1).astype(np.float64)
 
-    def estimate(rows: Rows) -> Estimate:
-        return bootstrap_moments(columns(rows), lambda means: figure(*means.T), groups=rows.group, unit="rate")
-
-    def value(rows: Rows) -> float:
-        return float(figure(*columns(rows).mean(axis=0)[:, None])[0])
-
-    return Metric(name, estimate, value, needs="gold")
+    return sum_metric(name, columns, lambda sums: figure(*sums.T), "rate", needs="gold")

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from orthogon.stats import Estimate, bootstrap_moments
-from orthogon.tasks.metrics import mean_metric
-from orthogon.text.bleu import Bleu, ChrF, estimate
+from orthogon.stats import Estimate
+from orthogon.tasks.metrics import mean_metric, sum_metric
+from orthogon.text.bleu import Bleu, ChrF
 from orthogon.train.rows import Rows
 from orthogon.train.task import Metric
 
@@ -31,34 +31,25 @@ def translation_metrics(exact_first: bool) -> tuple[Metric, ...]:
     first = (exact, _of_sums("bleu", Bleu(), BLEU)) if exact_first else (_of_sums("bleu", Bleu(), BLEU), exact)
     return (
         *first, _of_sums("chrf", ChrF(), CHRF),
-        Metric("perplexity", _perplexity, _perplexity_value, higher_is_better=False, needs="tokens"),
+        sum_metric("perplexity", _losses, lambda sums: np.exp(sums[:, 0] / sums[:, 1]), higher_is_better=False,
+                   needs="tokens"),
         mean_metric("unfinished", lambda rows: 1 - rows["finished"], "rate", higher_is_better=False, needs="finished"),
     )
 
 
 def _of_sums(name: str, score: Bleu | ChrF, column: str) -> Metric:
     """A score of the whole corpus, with its signature."""
-    def found(rows: Rows) -> Estimate:
-        of = estimate(score, rows[column], rows.group)
+    metric = sum_metric(name, lambda rows: np.asarray(rows[column], dtype=np.float64), score.value, score.unit,
+                        needs=column, best=100.0)
+
+    def signed(rows: Rows) -> Estimate:
+        of = metric.estimate(rows)
         return replace(of, method=f"{of.method}; {score.signature()}")
 
-    return Metric(name, found, lambda rows: float(score.value(rows[column].sum(axis=0, dtype=np.float64))),
-                  needs=column, best=100.0)
-
-
-def _perplexity(rows: Rows) -> Estimate:
-    """exp of the mean loss of a token, of all tokens alike."""
-    return bootstrap_moments(_losses(rows), _of_means, groups=rows.group)
-
-
-def _perplexity_value(rows: Rows) -> float:
-    return float(_of_means(_losses(rows).mean(axis=0)[None])[0])
+    return replace(metric, estimate=signed)
 
 
 def _losses(rows: Rows) -> NDArray[np.float64]:
+    """Of each example the loss of its tokens and their number: perplexity is of all tokens alike."""
     tokens = np.asarray(rows["tokens"], dtype=np.float64)
     return np.stack([rows["loss"] * tokens, tokens], axis=1)
-
-
-def _of_means(means: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.exp(means[:, 0] / means[:, 1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import isfinite, isnan, nan
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from orthogon.nn.spec import ModelSpec
 from orthogon.stats.estimate import Estimate
 from orthogon.train.rows import Rows
 from orthogon.train.sampler import Sampler, Shuffled
+from orthogon.train.titles import error_name, is_accuracy, title_of
 
 if TYPE_CHECKING:
     from orthogon.data.augment import Way
@@ -97,7 +98,10 @@ class Metric:
     needs:    the column of rows without which they do not have it; "": all have it.
     values:   rows -> one number for each, of which it is the mean, so that models are compared by these; None: it is
               no mean.
-    best:     what it is at best, where more of it is better; infinite: there is no best.
+    sums:     where it is a figure of sums over the examples: rows -> (n, k) numbers, and (m, k) sums -> (m,) figures.
+    unit:     that of its estimates; "rate": a share.
+    best:     what it is at best; infinite: there is no best. Where less is better 0 unless it is said, of a share of
+              which more is better 1; any other of which more is better must say it, and ValueError is raised if not.
     """
 
     name: str
@@ -106,19 +110,36 @@ class Metric:
     higher_is_better: bool = True
     needs: str = ""
     values: Callable[[Rows], np.ndarray] | None = None
-    best: float = 1.0
+    unit: str = ""
+    best: float = nan
+    sums: tuple[Callable[[Rows], np.ndarray], Callable[[np.ndarray], np.ndarray]] | None = None
+
+    def __post_init__(self) -> None:
+        if not isnan(self.best):
+            return
+        if self.higher_is_better and self.unit != "rate":
+            raise ValueError(f"more of {self.name} is better, so `best` must say what it is at best: "
+                             "best=1.0, or best=math.inf where there is none")
+        object.__setattr__(self, "best", float(self.higher_is_better))
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it has a best: no `error` is then below 0."""
+        return isfinite(self.best)
 
     def error(self, value: float) -> float:
         """The value where less is better: what it is below its best, or its negative where there is no best."""
         if not self.higher_is_better:
             return value
-        return self.best - value if isfinite(self.best) else -value
+        return self.best - value if self.bounded else -value
 
-    def error_title(self, title: str) -> str:
-        """What `error` is of what is called so."""
-        if not self.higher_is_better:
+    @property
+    def error_title(self) -> str:
+        """What `error` is called: "token error", "1 - macro F1", "minus PSNR"."""
+        title = title_of(error_name(self.name))
+        if not self.higher_is_better or is_accuracy(self.name):
             return title
-        return f"{self.best:g} - {title}" if isfinite(self.best) else f"minus {title}"
+        return f"{self.best:g} - {title}" if self.bounded else f"minus {title}"
 
 
 class Baseline(ABC):

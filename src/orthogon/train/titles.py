@@ -12,3 +12,13 @@ def title_of(metric: str) -> str:
     if metric in TITLES:
         return TITLES[metric]
     return " ".join(TITLES.get(word, word) for word in metric.split("_"))
+
+
+def is_accuracy(metric: str) -> bool:
+    """Whether it is a share of right answers; people are told that of wrong ones."""
+    return metric.endswith("accuracy")
+
+
+def error_name(metric: str) -> str:
+    """What people are told instead: of an accuracy the error ("token_accuracy": "token error"), else the metric."""
+    return f"{metric.removesuffix('accuracy')}error".replace("_", " ") if is_accuracy(metric) else metric

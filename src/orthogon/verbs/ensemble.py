@@ -9,6 +9,7 @@ from orthogon.errors import RunError
 from orthogon.strategy.ensemble import Member, Together, together
 from orthogon.train.rows import Rows
 from orthogon.train.run import Run
+from orthogon.train.titles import error_name
 from orthogon.verbs.task_of import task_of
 
 
@@ -31,7 +32,7 @@ def ensemble(*runs: str | Path | Run, views: str | None = None, root: str | Path
     _refuse_unlike(found)
     task = task_of(found[0])
     judge = task.metrics[0]
-    shown = next(metric for metric in task.metrics if metric.name == judge.name.replace("accuracy", "error"))
+    shown = next(metric for metric in task.metrics if metric.name == error_name(judge.name))
     by = task.compared_by
     members = [_member(run) for run in found]
     if views is None:

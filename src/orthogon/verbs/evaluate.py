@@ -13,6 +13,7 @@ import numpy as np
 from orthogon.data.ledger import Ledger
 from orthogon.errors import DataError, RunError
 from orthogon.train.run import Run
+from orthogon.train.titles import error_name
 
 if TYPE_CHECKING:
     from orthogon.data.dataset import Dataset
@@ -74,14 +75,13 @@ class Evaluation:
     def _rows(self) -> tuple[str, list[Any]]:
         from orthogon.verbs.session import score_rows
 
-        heading = "error" if self.metric == "accuracy" else self.metric
         known = {name: measured for name, measured in self.splits.items() if name != WHOLE}
         rows = score_rows(self.metric, known, self.baseline, self.test) if known else []
         rows = [row for row in rows if row.estimate.n or row.label != "test"]
         if WHOLE in self.splits:
             rows += [row._replace(label=WHOLE) for row in score_rows(self.metric, {"dev": self.splits[WHOLE]}, {}, "")
                      if row.label == "dev"]
-        return heading, rows
+        return error_name(self.metric), rows
 
 
 def evaluate(

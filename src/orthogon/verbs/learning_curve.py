@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable
 from functools import partial
-from math import isinf
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -62,7 +61,7 @@ def learning_curve(
     from orthogon.verbs.task_of import metric_of
 
     judge = metric_of(found)
-    if isinf(judge.best):
+    if not judge.bounded:
         raise RunError(f"a curve says how an error falls towards 0, and {judge.name} has no best value",
                        where=str(found.path), remedy="Train with another one: --set task.metric=…, of "
                        "`orthogon list metrics`.")

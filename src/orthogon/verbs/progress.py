@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from orthogon.errors import OrthogonError
 from orthogon.train.observers import Observer, StepEvent
+from orthogon.train.titles import error_name, is_accuracy
 
 if TYPE_CHECKING:
     from orthogon.train.run import Run
@@ -22,21 +23,19 @@ CURVE_REFRESH = 1.0
 MOST_LINES = 30
 WINDOW = 10.0
 """Seconds over which speed is averaged."""
-RATES = frozenset({"accuracy", "error", "label_accuracy", "subset_accuracy", "token_accuracy", "macro_f1",
-                   "weighted_f1", "entity_f1", "entity_precision", "entity_recall", "exact_match"})
-"""Metrics that are shown in percent."""
 
 
-def progress(quiet: bool = False, noun: str = "examples", judged: str = "dev") -> list[Observer]:
+def progress(quiet: bool = False, noun: str = "examples", judged: str = "dev", share: bool = False) -> list[Observer]:
     """What suits the place: nothing when quiet, a curve in a notebook, a bar on a terminal, else plain lines.
 
     noun: what is counted, e.g. "pictures". judged: the examples whose score is shown; "" for tasks without examples.
+    share: whether that score is one, and is shown in percent.
     """
     if quiet:
         return []
     if in_notebook():
         return [Curve()]
-    return [Bar(noun, judged) if sys.stderr.isatty() else Lines(noun, judged)]
+    return [(Bar if sys.stderr.isatty() else Lines)(noun, judged, share)]
 
 
 def in_notebook() -> bool:
@@ -77,8 +76,8 @@ class Speed:
 class Watching(Observer):
     """Keeps what a line about training needs: the last event, the last dev score, the speed."""
 
-    def __init__(self, noun: str = "examples", judged: str = "dev") -> None:
-        self.noun, self.judged, self.speed = noun, judged, Speed()
+    def __init__(self, noun: str = "examples", judged: str = "dev", share: bool = False) -> None:
+        self.noun, self.judged, self.share, self.speed = noun, judged, share, Speed()
         self.event: StepEvent | None = None
         self.dev: Mapping[str, float] = {}
 
@@ -97,7 +96,7 @@ class Watching(Observer):
         if self.event is None:
             return ""
         loss = self.event.loss if loss is None else loss
-        score = score_text(self.dev, self.judged)
+        score = score_text(self.dev, self.judged, self.share)
         pace = f"{self.speed.examples_per_second():,.0f} {self.noun}/s" if self.event.examples else ""
         return "   ".join(part for part in (f"loss {loss:.3g}", score, pace) if part)
 
@@ -105,8 +104,8 @@ class Watching(Observer):
 class Bar(Watching):
     """One live line on a terminal: epoch, bar, loss, dev score, speed, time left; the time taken at its end."""
 
-    def __init__(self, noun: str = "examples", judged: str = "dev") -> None:
-        super().__init__(noun, judged)
+    def __init__(self, noun: str = "examples", judged: str = "dev", share: bool = False) -> None:
+        super().__init__(noun, judged, share)
         self._bar: Any = None
         self._task: Any = None
         self._drawn = 0.0
@@ -236,17 +235,17 @@ class TensorBoard(Observer):
 
 
 def dev_score(dev: Mapping[str, float]) -> tuple[str, float]:
-    """The figure to watch: the first metric, accuracy as error, so that small is good and small gains show."""
+    """The figure to watch: the first metric, an accuracy as error, so that small is good and small gains show."""
     name = next(iter(dev))
-    return ("error", 1 - dev[name]) if name == "accuracy" else (name, dev[name])
+    return error_name(name), 1 - dev[name] if is_accuracy(name) else dev[name]
 
 
-def score_text(dev: Mapping[str, float], judged: str = "dev") -> str:
-    """`dev error 0.6 %`; empty before the first evaluation."""
+def score_text(dev: Mapping[str, float], judged: str = "dev", share: bool = False) -> str:
+    """`dev error 0.6 %`; empty before the first evaluation. share: whether the first metric is one."""
     if not dev:
         return ""
     name, value = dev_score(dev)
-    return f"{judged} {name} {100 * value:.1f} %".strip() if name in RATES else f"{judged} {name} {value:.4g}".strip()
+    return f"{judged} {name} {f'{100 * value:.1f} %' if share else f'{value:.4g}'}".strip()
 
 
 def clock(seconds: float) -> str:

@@ -20,6 +20,7 @@ from orthogon.train.recipe import Recipe
 from orthogon.train.rows import Rows
 from orthogon.train.run import Run
 from orthogon.train.task import Task
+from orthogon.train.titles import error_name
 from orthogon.verbs import assess
 from orthogon.verbs.compose import IN_MEMORY
 from orthogon.verbs.console import Console
@@ -164,7 +165,7 @@ class _Reading:
         for finding in self.found.findings:
             console.line(finding.severity, told(finding))
         console.table(score_rows(metric, result["splits"], result["baseline"], result["test"]["sentence"]),
-                      heading="error" if metric == "accuracy" else metric)
+                      heading=error_name(metric))
         console.line("verdict", result["verdict"])
         console.line("report", report)
         console.line("next", f"orthogon diagnose {self.run.name}")

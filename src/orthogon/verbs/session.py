@@ -35,6 +35,7 @@ from orthogon.train.recipe import Recipe
 from orthogon.train.rows import Rows
 from orthogon.train.run import Run
 from orthogon.train.task import Task
+from orthogon.train.titles import error_name, is_accuracy
 from orthogon.verbs import assess
 from orthogon.verbs.compose import IN_MEMORY
 from orthogon.verbs.console import Console, Row
@@ -126,7 +127,8 @@ class Session:
         self, chosen: Plan, task: Task, prepared: Prepared, rows: np.ndarray, dev: np.ndarray, ranks: Ranks, noun: str,
         run: Run | None = None,
     ) -> Fitted:
-        watching = [*progress(self.quiet or not ranks.first, noun), *self.observers]
+        share = task.metrics[0].unit == "rate"
+        watching = [*progress(self.quiet or not ranks.first, noun, share=share), *self.observers]
         try:
             return fit(chosen, task, prepared.data, rows, dev, run=run or self.run, observers=watching, ranks=ranks,
                        model=self.module)
@@ -240,8 +242,7 @@ class Session:
         shipped[0].settle(parts)
         write_bundle(run, shipped[0], shipped[1].model, prepared.data)
         report = write_report(run)
-        heading = "error" if metric == "accuracy" else metric
-        self.console.table(score_rows(metric, splits, baseline, about_test), heading=heading)
+        self.console.table(score_rows(metric, splits, baseline, about_test), heading=error_name(metric))
         for sign in (*signs, *health):
             self.console.line("health", f"{sign.kind}: {sign.what}. {sign.remedy}")
         if targets is not None:
@@ -364,8 +365,9 @@ def score_rows(
 
 
 def shown(metric: str, metrics: dict[str, Any]) -> Estimate:
-    """What a person reads: the error rate where the metric is accuracy, the metric itself elsewhere."""
-    document = metrics["error" if metric == "accuracy" else metric]
+    """What a person reads: the error where the metric is an accuracy, the metric itself elsewhere."""
+    document = metrics[metric]
     none = float("nan")
     ends = {key: none if document[key] is None else document[key] for key in ("value", "low", "high")}
-    return Estimate(**ends, n=document["n"], method=document["method"], unit=document["unit"])
+    found = Estimate(**ends, n=document["n"], method=document["method"], unit=document["unit"])
+    return found.complement() if is_accuracy(metric) else found

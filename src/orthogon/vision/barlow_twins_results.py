@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 
 import numpy as np
 import torch
@@ -50,13 +51,14 @@ def by_nearest(encodings: Tensor, codes: np.ndarray) -> dict[str, np.ndarray]:
 def barlow_twins_metrics(labelled: bool) -> tuple[Metric, ...]:
     """That of the labels first, where there are any; the loss first otherwise."""
     nearest = Metric("nearest_accuracy", lambda rows: mean_estimate(*_known(rows), unit="rate"),
-                     lambda rows: weighted_mean(*_known(rows)), needs="score")
+                     lambda rows: weighted_mean(*_known(rows)), needs="score", unit="rate")
     return (
         *([nearest] if labelled else []),
         mean_metric("loss", lambda rows: rows["loss"], higher_is_better=False, needs="view_agreement"),
-        mean_metric("view_agreement", lambda rows: rows["view_agreement"], needs="view_agreement"),
-        _of_encodings("effective_rank", effective_rank),
-        _of_encodings("spread", spread),
+        mean_metric("view_agreement", lambda rows: rows["view_agreement"], needs="view_agreement",
+                    best=1.0),
+        _of_encodings("effective_rank", effective_rank, best=inf),
+        _of_encodings("spread", spread, best=1.0),
     )
 
 
@@ -66,14 +68,14 @@ def _known(rows: Rows) -> tuple[np.ndarray, Rows]:
     return labelled["score"], labelled
 
 
-def _of_encodings(name: str, measure: Callable[[Tensor], Tensor]) -> Metric:
+def _of_encodings(name: str, measure: Callable[[Tensor], Tensor], best: float) -> Metric:
     def value(rows: Rows) -> float:
         return float(measure(torch.from_numpy(_some(rows)))) if len(rows) > 1 else float("nan")
 
     def estimate(rows: Rows) -> Estimate:
         return jackknife(measure, _some(rows))
 
-    return Metric(name, estimate, value, needs="encoding")
+    return Metric(name, estimate, value, needs="encoding", best=best)
 
 
 def _some(rows: Rows) -> np.ndarray:

@@ -16,7 +16,7 @@ def generation_metrics() -> tuple[Metric, ...]:
         mean_metric("energy_distance", lambda rows: rows["energy"].astype(np.float64), "", False, "energy"),
         mean_metric("told_apart", lambda rows: rows["told"], "rate", False, "told"),
         mean_metric("coverage", lambda rows: rows["covered"], "rate", True, "covered"),
-        mean_metric("density", lambda rows: rows["dense"].astype(np.float64), "", True, "dense", inf),
-        mean_metric("spread", lambda rows: rows["spread"].astype(np.float64), "", True, "spread", inf),
+        mean_metric("density", lambda rows: rows["dense"].astype(np.float64), "", True, "dense", best=inf),
+        mean_metric("spread", lambda rows: rows["spread"].astype(np.float64), "", True, "spread", best=inf),
         mean_metric("copied", lambda rows: rows["copied"], "rate", False, "copied"),
     )

@@ -52,4 +52,4 @@ def _known_metric(name: str, column: str, of: Callable[[NDArray], NDArray] | Non
         values, kept = known(rows)
         return weighted_mean(values, kept) if len(kept) else float("nan")
 
-    return Metric(name, estimate, value, higher_is_better)
+    return Metric(name, estimate, value, higher_is_better, unit=unit, best=1.0 if higher_is_better else 0.0)

@@ -27,7 +27,7 @@ def segmentation_metrics(names: tuple[str, ...]) -> tuple[Metric, ...]:
         _of_sums("pixel_accuracy", pixel_accuracy),
         _of_sums("dice", lambda shared, either: _mean_over_classes(_ratio(2 * shared, shared + either))),
         Metric("picture_iou", lambda rows: bootstrap_mean(rows["score"], rows.get("weight"), rows.group, "rate"),
-               lambda rows: float(np.average(rows["score"], weights=rows.get("weight")))),
+               lambda rows: float(np.average(rows["score"], weights=rows.get("weight"))), unit="rate"),
         *(_of_sums(f"iou_of_{name}", lambda shared, either, code=code: _ratio(shared, either)[..., code])
           for code, name in enumerate(names)),
     )
@@ -66,4 +66,4 @@ def _of_sums(name: str, figure: Callable[[Floats, Floats], Floats]) -> Metric:
     def value(rows: Rows) -> float:
         return float(of_means(np.average(columns(rows), axis=0, weights=rows.get("weight"))[None])[0])
 
-    return Metric(name, estimate, value)
+    return Metric(name, estimate, value, unit="rate")
