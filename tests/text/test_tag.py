@@ -159,8 +159,31 @@ def test_words_whose_tags_are_not_known_count_nowhere():
     assert task.targets(np.array([0]))[0].split() == [*tags[0][:-1], "_"]
     said = task.together({"codes": found["codes"].numpy()}, np.array(rows))["prediction"]
     assert len(said[0].split()) == len(tags[0])
-    with pytest.raises(DataError, match="tags of some words are not known"):
-        fitted(replace(data, columns={**data.columns, "tags": hidden}), loss="crf")
+
+
+def test_of_a_word_whose_tag_is_not_known_a_crf_takes_all_that_it_may_be():
+    """The first word of a name, in train as in what is judged later."""
+    data = names(20)
+    column = data.target_column()
+    tags = [column.tags(row) for row in range(20)]  # type: ignore[attr-defined]
+    row, place = next((row, line.index("I-place") - 1) for row, line in enumerate(tags) if "I-place" in line)
+    hidden = [[None if (at, number) == (row, place) else tag for number, tag in enumerate(line)]
+              for at, line in enumerate(tags)]
+    partly = replace(data, columns={**data.columns, "tags": TagsColumn.from_values(hidden)})
+    task = fitted(partly)
+    assert task.chained
+    net, batch = network(task), task.batch(torch.tensor([row]))
+    chain, length = task._said(net, batch), torch.tensor([len(tags[row])])
+    each = [log_likelihood(chain, torch.tensor([[task.names.index(tag or name) for tag in hidden[row]]]), length)  # type: ignore[arg-type]
+            for name in task.names]
+    part = task.loss(net, batch).parts[0]
+    torch.testing.assert_close(part.sum, -torch.cat(each).logsumexp(0))
+    assert part.count == len(tags[row]) - 1
+    later = fitted(data)
+    later.attach(partly, CPU)
+    found, whole = (later.results(net, later.batch(rows))["loss"] for rows in (torch.tensor([row]), torch.arange(20)))
+    torch.testing.assert_close(found[0], (part.sum / part.count).detach())
+    torch.testing.assert_close(found[0], whole[row])
 
 
 def test_a_task_is_told_again_from_its_state():

@@ -14,7 +14,7 @@ from orthogon.data.dataset import Dataset
 from orthogon.data.tag_schemes import scheme_of, transitions
 from orthogon.data.text_columns import TagsColumn, TokensColumn
 from orthogon.errors import DataError, RecipeError
-from orthogon.nn.crf import NO_TAG, Allowed, Chain, constrained, log_likelihood, viterbi
+from orthogon.nn.crf import NO_TAG, Allowed, Chain, constrained, log_likelihood, partial_log_likelihood, viterbi
 from orthogon.nn.padding import lengths_of
 from orthogon.nn.spec import ModelSpec
 from orthogon.tasks.encoded import wide
@@ -37,11 +37,11 @@ class Tag(Supervised):
 
     names: the K tags, as the column has them. scheme: by which they mark entities, "" where they mark none.
     The loss is cross-entropy at each word, or −log probability of the whole sentence by a linear-chain CRF
-    (`task.loss`); both are means over words. A CRF, in training and prediction, gives no probability to what the scheme
-    forbids. In rows, the loss and the score (the share of words that are tagged right) are means over the words of a
-    sentence, "weight" is the number of these, so that intervals are over sentences, within which words are not
-    independent; target and prediction are the tags as a text. Of entities, "correct", "guessed" and "gold" (n, types)
-    count those of each type, as conlleval does.
+    (`task.loss`), of all that it may be where some of its tags are not known; both are means over words. A CRF, in
+    training and prediction, gives no probability to what the scheme forbids. In rows, the loss and the score (the share
+    of words that are tagged right) are means over the words of a sentence, "weight" is the number of these, so that
+    intervals are over sentences, within which words are not independent; target and prediction are the tags as a text.
+    Of entities, "correct", "guessed" and "gold" (n, types) count those of each type, as conlleval does.
     """
 
     name = "tag"
@@ -69,9 +69,6 @@ class Tag(Supervised):
         self.names, self.scheme = column.levels, found.name
         sound = bool(found.name) and not len(found.faults)  # what train itself breaks is not forbidden
         self._allow(sound)
-        if self.chained and (seen.codes < 0).any():
-            raise DataError("a CRF learns from whole sentences, and the tags of some words are not known",
-                            where=f"{data.name}: column {data.target!r}", remedy="--set task.loss=cross_entropy")
 
     def _allow(self, as_scheme: bool) -> None:
         self._allowed = None
@@ -177,7 +174,10 @@ class Tag(Supervised):
         """(n,): the loss of each sentence, a sum over its words."""
         codes, known = batch.target
         if isinstance(said, Chain):
-            return -log_likelihood(said, codes, lengths_of(batch.inputs[0]).clamp(min=1)) * known.any(1)
+            words = lengths_of(batch.inputs[0]).clamp(min=1)
+            if bool((known.sum(1) == words).all()):
+                return -log_likelihood(said, codes, words)
+            return -partial_log_likelihood(said, codes, known, words)  # two passes forward, not one
         smoothing = self.settings.label_smoothing
         each = F.cross_entropy(said.transpose(1, 2), codes, reduction="none", label_smoothing=smoothing)
         return each.masked_fill(~known, 0).sum(1)
