@@ -116,7 +116,19 @@ def test_a_crf_never_says_what_the_scheme_forbids():
     assert any(tag.startswith("I-") for tag in wild)
 
 
-def test_what_train_itself_breaks_is_not_forbidden():
+def test_the_scheme_is_that_of_all_sentences_whatever_train_holds_of_it():
+    """IOB1, of which the first two sentences look like BIO."""
+    data = corpus([["a", "b"]] * 4, [["O", "O"], ["B-x", "I-x"], ["I-x", "O"], ["I-x", "B-x"]])
+    task = Tag(TaskSettings(), DataSettings())
+    task.fit(data, np.arange(2))
+    task.attach(data, CPU)
+    assert task.scheme == "IOB1"
+    with torch.no_grad():
+        losses = task.results(network(task), task.batch(torch.arange(4)))["loss"]
+    assert losses.max() < 1000
+
+
+def test_what_the_data_itself_breaks_is_not_forbidden():
     data = names(20)
     column = data.target_column()
     tags = [column.tags(row) for row in range(20)]  # type: ignore[attr-defined]

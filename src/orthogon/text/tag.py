@@ -64,11 +64,10 @@ class Tag(Supervised):
         if len(column.levels) < 2:
             raise DataError(f"all words carry one tag, {column.levels[0]!r}" if column.levels else "no tag is known",
                             where=f"{data.name}: column {data.target!r}", remedy="Choose another target.")
-        seen = column.take(rows)
-        found = scheme_of(seen.levels, seen.codes, seen.lengths)
+        # A scheme is a format, as the names are, and no row may hold what the others seemed to forbid.
+        found = scheme_of(column.levels, column.codes, column.lengths)
         self.names, self.scheme = column.levels, found.name
-        sound = bool(found.name) and not len(found.faults)  # what train itself breaks is not forbidden
-        self._allow(sound)
+        self._allow(bool(found.name) and not len(found.faults))  # what the data itself breaks is not forbidden
 
     def _allow(self, as_scheme: bool) -> None:
         self._allowed = None
