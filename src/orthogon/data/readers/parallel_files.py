@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,13 +11,13 @@ import numpy as np
 
 from orthogon.data.dataset import PARTS, Dataset, Finding
 from orthogon.data.parallel import pairs_of
+from orthogon.data.readers.content import text_of
 from orthogon.data.readers.options import ids_by_part, part_of_stem
 from orthogon.errors import DataError
 
 _LANGUAGE = re.compile(r"\.[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?")
 _NO_LANGUAGES = (".csv", ".tsv", ".txt", ".tab", ".pq", ".png", ".jpg", ".gif", ".npy", ".npz", ".zip", ".tar", ".md",
                  ".py", ".pth", ".xz", ".gz")
-_MOST_UNPACKED = 1 << 32
 
 
 def pair_of(paths: Sequence[Path]) -> tuple[Path, Path] | None:
@@ -83,17 +82,6 @@ def _stem(path: Path) -> str:
 
 
 def _lines(path: Path) -> list[str]:
-    content = path.read_bytes()
-    if content[:2] == b"\x1f\x8b":
-        with gzip.open(path) as file:
-            content = file.read(_MOST_UNPACKED)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(f"byte {error.start - content.rfind(chr(10).encode(), 0, error.start)} of the line is no UTF-8 "
-                        f"({content[error.start : error.start + 4]!r})", where=f"{path}:{line}",
-                        remedy="Save the file as UTF-8.") from None
     # At line feeds alone: other marks that Python takes for ends of lines occur within sentences.
-    lines = text.split("\n")
+    lines = text_of(path).split("\n")
     return [line.rstrip("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
