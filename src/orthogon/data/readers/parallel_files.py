@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from orthogon.data.dataset import PARTS, Dataset, Finding
-from orthogon.data.parallel import pairs_of
+from orthogon.data.parallel import empty_sides, pairs_of
 from orthogon.data.readers.content import text_of
 from orthogon.data.readers.options import ids_by_part, part_of_stem
 from orthogon.errors import DataError
@@ -52,23 +52,23 @@ def read_pairs(parts: dict[str, tuple[Path, Path]]) -> Dataset:
     names = next(iter(parts.values()))
     languages = (language_of(names[0]), language_of(names[1]))
     sides: tuple[list[str], list[str]] = ([], [])
-    counts = []
+    counts, empty = [], []
     for first, second in parts.values():
         one, other = _lines(first), _lines(second)
         if len(one) != len(other):
             raise DataError(f"{first.name} has {len(one):,} lines, {second.name} {len(other):,}: they are not aligned",
                             where=f"{first}, {second}",
                             remedy="Line k of both is to be one pair; an empty line counts.")
+        empty += empty_sides(one, other, f"{first}, {second}", begin=len(sides[0]))
         sides[0].extend(one)
         sides[1].extend(other)
         counts.append(len(one))
-    where = ", ".join(str(path) for path in names)
-    data = pairs_of(*sides, languages, where)
     note = Finding("parallel-text", "note", f"{names[0].name} and {names[1].name} were read as pairs; "
-                   f"{languages[1]!r} is the target", where=where,
+                   f"{languages[1]!r} is the target", where=f"{names[0]}, {names[1]}",
                    remedy=f"For the other direction: --target {languages[0]}")
+    data = pairs_of(*sides, languages, [note, *empty])
     part = None if list(parts) == [""] else np.repeat(np.array(list(parts)), counts)
-    return replace(data, part=part, ids=ids_by_part(part, len(data)), findings=(note, *data.findings))
+    return replace(data, part=part, ids=ids_by_part(part, len(data)))
 
 
 def language_of(path: Path) -> str:
