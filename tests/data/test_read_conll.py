@@ -73,6 +73,14 @@ def test_universal_dependencies(tmp_path):
         og.read(path, target="form")
 
 
+def test_comments_of_universal_dependencies_may_hold_tabs_and_elsewhere_a_hashtag_is_a_word(tmp_path):
+    tabs = "# text = a\tb\n#" + "\tx" * 9 + "\n"
+    data = og.read(written(tmp_path / "a.conllu", tabs + UNIVERSAL.replace("# text = Go\n", tabs)))
+    assert data.columns["words"].values.tolist() == [("I", "do", "n't", "."), ("Go",)]  # type: ignore[attr-defined]
+    data = og.read(written(tmp_path / "a.conll", "#now\tO\nBob\tB-person\n"))
+    assert data.columns["words"].values.tolist() == [("#now", "Bob")]  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".xz", lzma.compress)])
 def test_packed_files(tmp_path, suffix, pack):
     path = tmp_path / f"a.conllu{suffix}"

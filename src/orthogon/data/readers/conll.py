@@ -176,7 +176,7 @@ class _Reader:
                 words, tags, numbers = [], [], []
                 continue
             fields = layout.split(line)
-            if line[0] == "#" and not words and len(fields) != layout.fields:
+            if line[0] == "#" and not words and (layout.universal or len(fields) != layout.fields):
                 continue
             token = self._token(fields, layout, number, len(words) + 1)
             if token is not None:
@@ -223,15 +223,16 @@ class _Reader:
         return ""
 
     def _layout(self, lines: list[str]) -> _Layout:
-        """By the first line that is no comment."""
+        """By the first line that is no comment. With a tab it may be a word, "#now", but not where words are numbered.
+        """
+        named = suffix_of(self.path) == ".conllu"
         number, line = next(((number, line) for number, line in enumerate(lines, start=1)
-                             if line.strip() and (line[0] != "#" or "\t" in line)), (0, ""))
+                             if line.strip() and (line[0] != "#" or ("\t" in line and not named))), (0, ""))
         if not line:
             raise DataError("there is no sentence", where=str(self.path), remedy="It needs a token on each line.")
         separator = "\t" if "\t" in line else None
         fields = line.split(separator)
-        universal = suffix_of(self.path) == ".conllu" or (
-            len(fields) == len(UNIVERSAL) and bool(re.fullmatch(r"\d+([-.]\d+)?", fields[0])))
+        universal = named or (len(fields) == len(UNIVERSAL) and bool(re.fullmatch(r"\d+([-.]\d+)?", fields[0])))
         if universal and len(fields) != len(UNIVERSAL):
             raise DataError(f"{len(fields)} fields where CoNLL-U has {len(UNIVERSAL)}", where=f"{self.path}:{number}",
                             remedy="Separate them by tabs, or name the file .conll where it has other columns.")
