@@ -1,8 +1,10 @@
 """The commonest tag of each word: against counting by hand."""
 
+import weakref
+
 import numpy as np
 import pytest
-from helpers_tag import corpus, fitted
+from helpers_tag import corpus, fitted, names
 
 from orthogon.text.tag_baseline import SMOOTHING, CommonestTag
 
@@ -45,3 +47,22 @@ def test_where_no_word_occurs_once_all_words_tell():
     baseline = CommonestTag()
     baseline.fit(task, np.array([0]))
     assert baseline.results(task, np.array([1]))["prediction"].tolist() == ["X"]
+
+
+def test_no_more_than_a_batch_is_held_at_once(monkeypatch):
+    """Of a large corpus all characters of all words would be gigabytes."""
+    task, rows = fitted(names(40)), np.tile(np.arange(40), 40)
+    made, alive, batch = [], [], task.batch
+
+    def watched(*given):
+        alive.append(sum(each() is not None for each in made))
+        found = batch(*given)
+        made.append(weakref.ref(found.inputs[1]))
+        return found
+
+    monkeypatch.setattr(task, "batch", watched)
+    baseline = CommonestTag()
+    baseline.fit(task, rows)
+    assert len(baseline.results(task, rows)["prediction"]) == len(rows)
+    assert len(made) == 8
+    assert max(alive) <= 1
