@@ -230,6 +230,10 @@ def test_what_does_not_fit_is_refused():
         fitted(data, class_weights="balanced")
     with pytest.raises(RecipeError, match="tag has no loss 'giou'"):
         fitted(data, loss="giou")
+    with pytest.raises(RecipeError, match=r"task\.loss=cross_entropy") as refused:
+        fitted(names(10), label_smoothing=0.1)
+    assert refused.value.where == "task.label_smoothing"
+    fitted(names(10), label_smoothing=0.1, loss="cross_entropy")
 
 
 def test_models_that_give_something_else_are_refused():

@@ -68,6 +68,10 @@ class Tag(Supervised):
         found = scheme_of(column.levels, column.codes, column.lengths)
         self.names, self.scheme = column.levels, found.name
         self._allow(bool(found.name) and not len(found.faults))  # what the data itself breaks is not forbidden
+        if self.chained and self.settings.label_smoothing:
+            raise RecipeError("a CRF judges whole sentences, whose tags cannot be smoothed one by one",
+                              where="task.label_smoothing",
+                              remedy="Leave it out, or judge each word by itself: --set task.loss=cross_entropy")
 
     def _allow(self, as_scheme: bool) -> None:
         self._allowed = None
