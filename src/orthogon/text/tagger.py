@@ -97,7 +97,7 @@ class Tagger(nn.Module):
 
 def tagger(spec: ModelSpec, embedding: int = 100, characters: str = "convolution", character_width: int = 50,
            cell: str = "lstm", hidden: int = 200, layers: int = 1, dropout: float = 0.5,
-           word_dropout: float = 0.1) -> nn.Module:
+           word_dropout: float = 0.1) -> Tagger:
     """Tags for the words of a sentence; of the task tag.
 
     embedding: width of that of a word. characters: how they are read: convolution, recurrent or none;
