@@ -24,8 +24,9 @@ def found():
 
 def test_known_words_have_their_commonest_tag_and_new_ones_that_of_their_ending(found):
     _, results = found
-    # badly: as quickly and sadly; Harry: as Mary and Larry, with a capital; qqq: as all words that occur once.
-    assert results["prediction"][4] in {"VERB ADV NAME ADV", "VERB ADV NAME NAME"}
+    # badly: as quickly and sadly; Harry: as Mary and Larry, with a capital; qqq: as all words that occur once, of which
+    # two are ADV and two NAME: the first by name.
+    assert results["prediction"][4] == "VERB ADV NAME ADV"
     assert results["prediction"][0] == "DET VERB VERB"
     assert results["prediction"][1] == "DET VERB ADV"
 
