@@ -56,6 +56,14 @@ def test_empty_sides_are_said(tmp_path: Path) -> None:
     assert any(found.kind == "empty-line" and found.row == 1 for found in data.findings)
 
 
+def test_empty_sides_are_said_of_the_files_that_have_them(tmp_path: Path) -> None:
+    _write(tmp_path, train_en="a\nb\n", train_fr="A\nB\n", dev_en="\nc\n", dev_fr="C\nD\n", test_en="d\n", test_fr="\n")
+    dev, test = (found for found in og.read(tmp_path).findings if found.kind == "empty-line")
+    assert (dev.where, dev.row) == (f"{tmp_path / 'dev.en'}, {tmp_path / 'dev.fr'}", 2)
+    assert dev.what.startswith("1 of 2 pairs have an empty side, the first in line 1;")
+    assert (test.where, test.row) == (f"{tmp_path / 'test.en'}, {tmp_path / 'test.fr'}", 4)
+
+
 def test_a_long_line_is_read(tmp_path: Path) -> None:
     data = og.read(_write(tmp_path, talk_en="x " * 500_000 + "\n", talk_fr="y\n"))
     assert len(data.columns["en"].cell(0)) == 999_999

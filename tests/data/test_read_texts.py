@@ -79,7 +79,7 @@ def test_bytes_that_are_no_utf8_are_told_with_line_and_byte(tmp_path):
     assert values(data) == ["fine", "naïve"]
     (finding,) = data.findings
     assert (finding.kind, finding.row) == ("encoding", 2)
-    assert "line 2, byte 7 of the file is 0xef" in finding.what
+    assert "byte 3 of line 2 is 0xef" in finding.what
 
 
 def test_a_line_of_a_megabyte_and_a_packed_file(tmp_path):

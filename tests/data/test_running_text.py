@@ -74,7 +74,7 @@ def test_what_is_no_utf8_is_named_by_line_and_byte(tmp_path) -> None:
     with pytest.raises(DataError) as error:
         og.read(path, running=True)
     assert error.value.where == f"{path}:2"
-    assert "byte 7" in error.value.what
+    assert "byte 3 of the line" in error.value.what
     assert "0xef" in error.value.what
 
 

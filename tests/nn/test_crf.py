@@ -18,6 +18,7 @@ from orthogon.nn.crf import (
     marginals,
     n_best,
     negative_log_likelihood,
+    partial_log_likelihood,
     path_score,
     viterbi,
 )
@@ -66,6 +67,39 @@ def test_partition_likelihood_and_marginals_are_those_of_the_enumeration(size):
         padded[padded < 0] = 0
         torch.testing.assert_close(float(path_score(chain, padded, lengths)[row]), score)
         torch.testing.assert_close(float(log_likelihood(chain, padded, lengths)[row]), score - float(exact))
+
+
+@given(sizes, st.integers(0, 15))
+@settings(max_examples=25, deadline=None)
+def test_tags_that_are_known_in_part_have_the_probability_of_all_sequences_that_fit(size, pattern):
+    longest, tags, seed = size
+    chain = chain_of(longest, longest, tags, seed)
+    lengths = torch.arange(1, longest + 1)
+    generator = torch.Generator().manual_seed(seed)
+    told = torch.randint(0, tags, (longest, longest), generator=generator)
+    known = torch.tensor([bool(pattern >> place & 1) for place in range(longest)]) & (
+        torch.arange(longest) < lengths[:, None])
+    found = partial_log_likelihood(chain, told, known, lengths)
+    for row in range(longest):
+        fits = [score for path, score in enumerated(chain, row, row + 1).items()
+                if all(path[place] == told[row, place] for place in range(row + 1) if known[row, place])]
+        exact = torch.tensor(fits, dtype=torch.float64).logsumexp(0) - log_partition(chain, lengths)[row]
+        torch.testing.assert_close(found[row], exact)
+
+
+def test_tags_that_are_known_in_part_leave_gradients_sound():
+    """Also where what is known breaks what is allowed; where all is known nothing differs from the plain likelihood."""
+    never = Allowed(torch.eye(3, dtype=torch.bool), torch.tensor([True, True, False]), torch.ones(3, dtype=torch.bool))
+    parts = [part.requires_grad_() for part in chain_of(2, 4, 3)]
+    tags, lengths = torch.tensor([[2, 0, 1, 1], [0, 0, 0, 0]]), torch.tensor([4, 3])
+    there = torch.arange(4) < lengths[:, None]
+    kept = constrained(Chain(*parts), never)
+    torch.testing.assert_close(partial_log_likelihood(kept, tags, there, lengths), log_likelihood(kept, tags, lengths))
+    known = torch.tensor([[True, False, True, False], [False] * 4])
+    partial_log_likelihood(kept, tags, known, lengths).sum().backward()
+    assert all(part.grad is not None and torch.isfinite(part.grad).all() for part in parts)
+    assert torch.autograd.gradcheck(
+        lambda *each: partial_log_likelihood(Chain(*each), tags, known, lengths), parts)
 
 
 @given(sizes, st.integers(1, 12))

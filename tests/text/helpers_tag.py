@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -43,8 +45,20 @@ def corpus(words: list[list[str]], tags: list[list[str]]) -> Dataset:
     return Dataset("corpus", columns, "tags", np.array([f"s{row}" for row in range(len(words))]))
 
 
-def fitted(data: Dataset, **settings: object) -> Tag:
-    task = Tag(TaskSettings(**settings), DataSettings())  # type: ignore[arg-type]
+def words_of(data: Dataset) -> TokensColumn:
+    column = data.columns["words"]
+    assert isinstance(column, TokensColumn)
+    return column
+
+
+def tags_of(data: Dataset) -> TagsColumn:
+    column = data.target_column()
+    assert isinstance(column, TagsColumn)
+    return column
+
+
+def fitted(data: Dataset, **settings: Any) -> Tag:
+    task = Tag(TaskSettings(**settings), DataSettings())
     task.fit(data, np.arange(len(data)))
     task.attach(data, torch.device("cpu"))
     return task

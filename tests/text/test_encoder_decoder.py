@@ -47,6 +47,9 @@ def test_what_is_found_has_the_score_of_teacher_forcing(options: dict[str, Any])
 @pytest.mark.parametrize("options", KINDS)
 def test_padding_and_the_rest_of_the_batch_change_nothing(options: dict[str, Any]) -> None:
     model, given = _network(**options), torch.tensor([[BEGIN, 5, 6]] * 3)
+    with torch.no_grad():
+        for table in (model.source_embedding, model.target_embedding):
+            table.weight[PAD] = torch.randn(6)  # what stands in padding would be heard
     together = model(SOURCE, given)
     for row, length in enumerate(lengths_of(SOURCE).tolist()):
         torch.testing.assert_close(model(SOURCE[row : row + 1, :length], given[:1])[0], together[row])

@@ -102,7 +102,7 @@ def test_wrong_options_and_data_without_text_are_refused():
     for build, words in ((lambda: text_cnn(ModelSpec((NUMBERS,), 2)), "needs a column of text"),
                          (lambda: text_cnn(ModelSpec((TEXT,), 2), widths=[]), "widths is a list"),
                          (lambda: text_cnn(ModelSpec((TEXT,), 2), dropout=1.0), "dropout is a share"),
-                         (lambda: text_rnn(ModelSpec((TEXT,), 2), pooling="sum"), "no pooling 'sum'")):  # type: ignore
+                         (lambda: models.load("text_rnn")(ModelSpec((TEXT,), 2), pooling="sum"), "no pooling 'sum'")):
         with pytest.raises(RecipeError, match=words):
             build()
 

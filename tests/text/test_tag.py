@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers_tag import corpus, fitted, names, sentences
+from helpers_tag import corpus, fitted, names, sentences, tags_of, words_of
 from sklearn.metrics import accuracy_score
 from torch import nn
 
 import orthogon as og
 from orthogon.data.text_columns import TagsColumn, TokensColumn
 from orthogon.errors import DataError, RecipeError
-from orthogon.nn.crf import CRF, log_likelihood
+from orthogon.nn.crf import CRF, Chain, log_likelihood
 from orthogon.tasks.infer import infer_task
 from orthogon.text.entities import entities
 from orthogon.text.tag import Tag
-from orthogon.text.tagger import tagger
+from orthogon.text.tagger import Tagger, tagger
 from orthogon.train.compute import Compute
 from orthogon.train.evaluate import evaluate
 from orthogon.train.settings import DataSettings, TaskSettings
@@ -25,13 +25,12 @@ from orthogon.train.settings import DataSettings, TaskSettings
 CPU = torch.device("cpu")
 
 
-def network(task: Tag, **options) -> nn.Module:
+def network(task: Tag, **options) -> Tagger:
     torch.manual_seed(1)
     net = tagger(task.spec, **{"embedding": 8, "character_width": 6, "hidden": 8, **options})
-    nn.init.normal_(net.output.weight)  # type: ignore[union-attr]
-    if task.chained:
-        for parameter in net.crf.parameters():  # type: ignore[union-attr]
-            nn.init.normal_(parameter)
+    nn.init.normal_(net.output.weight)
+    for parameter in [] if net.crf is None else net.crf.parameters():
+        nn.init.normal_(parameter)
     return net.eval()
 
 
@@ -51,10 +50,10 @@ def test_cross_entropy_is_a_mean_over_words():
     each = []
     for row in rows.tolist():
         alone = task.batch(torch.tensor([row]))
-        codes = torch.tensor([task.names.index(tag) for tag in data.target_column().tags(row)])  # type: ignore[attr-defined]
+        codes = torch.tensor([task.names.index(tag) for tag in tags_of(data).tags(row)])
         each.append(F.cross_entropy(net(*alone.inputs)[0], codes, reduction="sum"))
     torch.testing.assert_close(part.sum, torch.stack(each).sum())
-    assert part.count == sum(data.target_column().lengths[rows]) == task.counts(batch)["loss"]  # type: ignore[attr-defined]
+    assert part.count == sum(tags_of(data).lengths[rows]) == task.counts(batch)["loss"]
 
 
 def test_the_loss_of_a_crf_is_that_of_the_whole_sentence():
@@ -66,10 +65,11 @@ def test_the_loss_of_a_crf_is_that_of_the_whole_sentence():
     for row in rows.tolist():
         alone = task.batch(torch.tensor([row]))
         chain = task._said(net, alone)
-        codes = torch.tensor([[task.names.index(tag) for tag in data.target_column().tags(row)]])  # type: ignore[attr-defined]
-        each.append(-log_likelihood(chain, codes, torch.tensor([codes.shape[1]])).sum())  # type: ignore[arg-type]
+        assert isinstance(chain, Chain)
+        codes = torch.tensor([[task.names.index(tag) for tag in tags_of(data).tags(row)]])
+        each.append(-log_likelihood(chain, codes, torch.tensor([codes.shape[1]])).sum())
     torch.testing.assert_close(part.sum, torch.stack(each).sum())
-    assert part.count == sum(data.target_column().lengths[rows])  # type: ignore[attr-defined]
+    assert part.count == sum(tags_of(data).lengths[rows])
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "crf"])
@@ -116,12 +116,24 @@ def test_a_crf_never_says_what_the_scheme_forbids():
     assert any(tag.startswith("I-") for tag in wild)
 
 
-def test_what_train_itself_breaks_is_not_forbidden():
+def test_the_scheme_is_that_of_all_sentences_whatever_train_holds_of_it():
+    """IOB1, of which the first two sentences look like BIO."""
+    data = corpus([["a", "b"]] * 4, [["O", "O"], ["B-x", "I-x"], ["I-x", "O"], ["I-x", "B-x"]])
+    task = Tag(TaskSettings(), DataSettings())
+    task.fit(data, np.arange(2))
+    task.attach(data, CPU)
+    assert task.scheme == "IOB1"
+    with torch.no_grad():
+        losses = task.results(network(task), task.batch(torch.arange(4)))["loss"]
+    assert losses.max() < 1000
+
+
+def test_what_the_data_itself_breaks_is_not_forbidden():
     data = names(20)
-    column = data.target_column()
-    tags = [column.tags(row) for row in range(20)]  # type: ignore[attr-defined]
+    column = tags_of(data)
+    tags = [column.tags(row) for row in range(20)]
     tags[0] = ["I-place" if tag == "B-place" else "I-person" if tag == "B-person" else tag for tag in tags[0]]
-    task = fitted(corpus([list(words) for words in data.columns["words"].values], tags))  # type: ignore[attr-defined]
+    task = fitted(corpus([list(words) for words in words_of(data).values], tags))
     with torch.no_grad():
         part = task.loss(network(task), task.batch(torch.arange(20))).parts[0]
     assert float(part.sum) < 1000
@@ -146,9 +158,9 @@ def test_weights_of_sentences_count_in_loss_and_figures():
 
 def test_words_whose_tags_are_not_known_count_nowhere():
     data = sentences(20)
-    data = data.take(np.flatnonzero(data.columns["words"].lengths > 1))  # type: ignore[attr-defined]
-    column = data.target_column()
-    tags = [column.tags(row) for row in range(len(data))]  # type: ignore[attr-defined]
+    data = data.take(np.flatnonzero(words_of(data).lengths > 1))
+    column = tags_of(data)
+    tags = [column.tags(row) for row in range(len(data))]
     hidden = TagsColumn.from_values([[*line[:-1], None] for line in tags])
     task = fitted(replace(data, columns={**data.columns, "tags": hidden}))
     batch = task.batch(torch.arange(len(data)))
@@ -159,8 +171,32 @@ def test_words_whose_tags_are_not_known_count_nowhere():
     assert task.targets(np.array([0]))[0].split() == [*tags[0][:-1], "_"]
     said = task.together({"codes": found["codes"].numpy()}, np.array(rows))["prediction"]
     assert len(said[0].split()) == len(tags[0])
-    with pytest.raises(DataError, match="tags of some words are not known"):
-        fitted(replace(data, columns={**data.columns, "tags": hidden}), loss="crf")
+
+
+def test_of_a_word_whose_tag_is_not_known_a_crf_takes_all_that_it_may_be():
+    """The first word of a name, in train as in what is judged later."""
+    data = names(20)
+    column = tags_of(data)
+    tags = [column.tags(row) for row in range(20)]
+    row, place = next((row, line.index("I-place") - 1) for row, line in enumerate(tags) if "I-place" in line)
+    hidden = [[None if (at, number) == (row, place) else tag for number, tag in enumerate(line)]
+              for at, line in enumerate(tags)]
+    partly = replace(data, columns={**data.columns, "tags": TagsColumn.from_values(hidden)})
+    task = fitted(partly)
+    assert task.chained
+    net, batch = network(task), task.batch(torch.tensor([row]))
+    chain, length = task._said(net, batch), torch.tensor([len(tags[row])])
+    assert isinstance(chain, Chain)
+    each = [log_likelihood(chain, torch.tensor([[task.names.index(tag or name) for tag in hidden[row]]]), length)
+            for name in task.names]
+    part = task.loss(net, batch).parts[0]
+    torch.testing.assert_close(part.sum, -torch.cat(each).logsumexp(0))
+    assert part.count == len(tags[row]) - 1
+    later = fitted(data)
+    later.attach(partly, CPU)
+    found, whole = (later.results(net, later.batch(rows))["loss"] for rows in (torch.tensor([row]), torch.arange(20)))
+    torch.testing.assert_close(found[0], (part.sum / part.count).detach())
+    torch.testing.assert_close(found[0], whole[row])
 
 
 def test_a_task_is_told_again_from_its_state():
@@ -175,7 +211,7 @@ def test_a_task_is_told_again_from_its_state():
     assert all(torch.equal(results[0][name], results[1][name]) for name in results[0])
     read = again.together({"codes": results[1]["codes"].numpy()}, np.arange(20))
     told = again.decode(read)[0]
-    assert len(told["tags"]) == data.columns["words"].lengths[0]  # type: ignore[attr-defined]
+    assert len(told["tags"]) == words_of(data).lengths[0]
     assert [(kind, first, last + 1) for kind, first, last in told["entities"]] == entities(told["tags"])
 
 
@@ -195,6 +231,10 @@ def test_what_does_not_fit_is_refused():
         fitted(data, class_weights="balanced")
     with pytest.raises(RecipeError, match="tag has no loss 'giou'"):
         fitted(data, loss="giou")
+    with pytest.raises(RecipeError, match=r"task\.loss=cross_entropy") as refused:
+        fitted(names(10), label_smoothing=0.1)
+    assert refused.value.where == "task.label_smoothing"
+    fitted(names(10), label_smoothing=0.1, loss="cross_entropy")
 
 
 def test_models_that_give_something_else_are_refused():
@@ -233,14 +273,14 @@ def test_it_learns_and_tags_new_sentences(data, tmp_path):
     assert run.result["metric"] == ("entity_f1" if data is names else "token_accuracy")
     new = data(20, seed=5)
     path = tmp_path / "new.conll"
-    path.write_text("\n\n".join("\n".join(words) for words in new.columns["words"].values), encoding="utf-8")
+    path.write_text("\n\n".join("\n".join(words) for words in words_of(new).values), encoding="utf-8")
     found = og.load(run).predict(path)
     assert [item["id"] for item in found][:2] == ["00000", "00001"]
     said = [" ".join(item["tags"]) for item in found]
     truth = [new.target_column().cell(row) for row in range(20)]
     assert np.mean([one == other for one, other in zip(said, truth)]) > 0.9
     assert (run.path / "report.html").read_text().count("words are tagged wrong") == 1
-    words = new.columns["words"].values  # type: ignore[attr-defined]
+    words = words_of(new).values
     assert [item["words"] for item in found] == [list(each) for each in words]
     (tmp_path / "new.txt").write_text("\n".join(" ".join(each) for each in words), encoding="utf-8")
     plain = og.load(run).predict(tmp_path / "new.txt")
@@ -252,5 +292,5 @@ def test_it_learns_and_tags_new_sentences(data, tmp_path):
 
 def test_words_are_read_by_their_column():
     data = sentences(5)
-    named = replace(data, columns={"form": TokensColumn(data.columns["words"].values), "tags": data.columns["tags"]})  # type: ignore[attr-defined]
+    named = replace(data, columns={"form": TokensColumn(words_of(data).values), "tags": data.columns["tags"]})
     assert fitted(named).spec == fitted(data).spec

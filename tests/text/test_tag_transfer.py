@@ -1,5 +1,7 @@
 """A tagger that starts with what another has learnt: tables of words and characters go over by their tokens."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from orthogon.train.pretrained import load_weights
 from orthogon.train.weight_files import save_tensors
 from orthogon.train.weights import Weights
 
-SMALL = {"embedding": 5, "character_width": 6, "hidden": 7}
+SMALL: dict[str, Any] = {"embedding": 5, "character_width": 6, "hidden": 7}
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def test_as_many_other_words_do_not_take_the_rows(learnt):
     turned = tuple(tuple(reversed(words)) for words in task.vocabularies)
     other = tagger(task.spec, **SMALL)
     load_weights(other, weights, (), turned)
-    assert torch.equal(other.table.weight[4:], model.table.weight[4:].flip(0))  # type: ignore[union-attr, index]
+    assert torch.equal(other.table.weight[4:], model.table.weight[4:].flip(0))
 
 
 def test_the_same_words_take_the_table_as_it_is(learnt):

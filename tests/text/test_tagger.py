@@ -1,5 +1,7 @@
 """The network that tags words: what it reads, what it does not, and what is refused."""
 
+from typing import Any
+
 import pytest
 import torch
 from helpers_tag import fitted, names
@@ -10,7 +12,7 @@ from orthogon.nn.spec import UNKNOWN, InputSpec, ModelSpec
 from orthogon.text.tagger import CharacterConvolution, CharacterRecurrent, tagger
 
 SPEC = ModelSpec((InputSpec("text", (6,), (20,)), InputSpec("characters", (6, 8), (12,))), 4)
-SMALL = {"embedding": 5, "character_width": 6, "hidden": 7}
+SMALL: dict[str, Any] = {"embedding": 5, "character_width": 6, "hidden": 7}
 
 
 def inputs(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -58,10 +60,11 @@ def test_a_form_is_spelled_once_and_stands_wherever_it_occurs(characters):
     net, (words, letters) = tagger(SPEC, characters=characters, **SMALL).eval(), inputs()
     letters[1, 2] = letters[2, 0] = letters[0, 4] = letters[0, 1]
     read = []
-    net.characters.register_forward_hook(lambda module, given, found: read.append(len(given[0])))  # type: ignore[union-attr]
-    found = net._spelled(words != 0, letters, torch.zeros(()))  # type: ignore[operator]
+    assert net.characters is not None
+    net.characters.register_forward_hook(lambda module, given, found: read.append(len(given[0])))
+    found = net._spelled(words != 0, letters, torch.zeros(()))
     for row, length in enumerate((6, 3, 1)):
-        torch.testing.assert_close(found[row, :length], net.characters(letters[row, :length]))  # type: ignore[operator]
+        torch.testing.assert_close(found[row, :length], net.characters(letters[row, :length]))
         assert (found[row, length:] == 0).all()
     assert read[0] == 7
 
@@ -69,10 +72,11 @@ def test_a_form_is_spelled_once_and_stands_wherever_it_occurs(characters):
 def test_a_convolution_of_characters_by_hand():
     reader = CharacterConvolution(12, 6).double()
     table, weight, bias = reader.table.weight, reader.filters.weight, reader.filters.bias
+    assert bias is not None
     ids = [3, 4, 5]
     padded = [torch.zeros(25, dtype=torch.float64), *(table[k] for k in ids), torch.zeros(25, dtype=torch.float64)]
-    places = [sum(weight[:, :, k] @ padded[at + k] for k in range(3)) + bias for at in range(3)]
-    expected = torch.stack(places).relu().amax(0)  # type: ignore[arg-type]
+    places = [sum((weight[:, :, k] @ padded[at + k] for k in range(3)), bias) for at in range(3)]
+    expected = torch.stack(places).relu().amax(0)
     torch.testing.assert_close(reader(torch.tensor([ids]))[0], expected)
 
 
@@ -81,11 +85,11 @@ def test_words_are_unknown_in_training_alone_and_padding_never():
     words = torch.full((50, 6), 9)
     words[:, 4:] = 0
     torch.manual_seed(0)
-    hidden = net._some_unknown(words)  # type: ignore[operator]
+    hidden = net._some_unknown(words)
     assert set(hidden[:, :4].flatten().tolist()) == {UNKNOWN, 9}
     assert 0.35 < (hidden[:, :4] == UNKNOWN).float().mean() < 0.65
     assert (hidden[:, 4:] == 0).all()
-    assert torch.equal(net.eval()._some_unknown(words), words)  # type: ignore[operator]
+    assert torch.equal(net.eval()._some_unknown(words), words)
 
 
 def test_every_parameter_learns():

@@ -43,8 +43,8 @@ def blocks(text: str, most: int = BLOCK) -> list[str]:
     blanks, else anywhere. Joined, they are the text again."""
     found, start = [], 0
     while len(text) - start > most:
-        end = 1 + max(text.rfind("\n", start, start + most), -1)
-        end = end or 1 + max(text.rfind(" ", start, start + most), -1)
+        end = 1 + text.rfind("\n", start, start + most)
+        end = end or 1 + text.rfind(" ", start, start + most)
         end = end or start + most
         found.append(text[start:end])
         start = end

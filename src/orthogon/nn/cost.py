@@ -29,15 +29,17 @@ def multiply_adds(model: nn.Module, inputs: tuple[Tensor, ...]) -> int:
 
 
 def operation_counter() -> FlopCounterMode:
-    """torch's counter of operations, two for each multiply-add, that knows attention and LSTM on a CPU as well."""
+    """torch's counter of operations, two for each multiply-add, that also knows attention on a CPU, and recurrent
+    layers that are one operation: LSTM there, cuDNN's on a GPU."""
     return FlopCounterMode(display=False, custom_mapping={
         torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
-        torch.ops.aten.mkldnn_rnn_layer: _recurrent})
+        torch.ops.aten.mkldnn_rnn_layer: lambda inputs, *weights, **_: _recurrent(inputs, weights[:2]),
+        torch.ops.aten._cudnn_rnn: lambda inputs, weights, *_, **__: _recurrent(inputs, weights)})
 
 
-def _recurrent(inputs: Any, weight_ih: Any, weight_hh: Any, *_: Any, **__: Any) -> int:
-    """Of shapes: both matrices serve every step of every sequence once."""
-    return 2 * prod(inputs[:-1]) * (prod(weight_ih) + prod(weight_hh))
+def _recurrent(inputs: Any, weights: Any) -> int:
+    """Of shapes: each matrix, of all weights, serves every step of every sequence once."""
+    return 2 * prod(inputs[:-1]) * sum(prod(weight) for weight in weights if len(weight) == 2)
 
 
 def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:

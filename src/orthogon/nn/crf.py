@@ -79,6 +79,15 @@ def log_likelihood(chain: Chain, tags: Tensor, lengths: Tensor) -> Tensor:
     return path_score(chain, tags, lengths) - log_partition(chain, lengths)
 
 
+def partial_log_likelihood(chain: Chain, tags: Tensor, known: Tensor, lengths: Tensor) -> Tensor:
+    """(N,): the log probability of all sequences that have the tags, int64 N×T, where they are known, bool N×T; 0 where
+    none is (Tsuboi et al. 2008, Training conditional random fields using incomplete annotations, COLING)."""
+    every = torch.arange(chain.emissions.shape[2], device=tags.device)
+    other = known.unsqueeze(2) & (every != tags.unsqueeze(2))
+    told = chain._replace(emissions=chain.emissions.masked_fill(other, -torch.inf))
+    return log_partition(told, lengths) - log_partition(chain, lengths)
+
+
 def negative_log_likelihood(chain: Chain, tags: Tensor, lengths: Tensor, weight: Tensor | None = None) -> Total:
     """−log probability of the tags over the sequences, times the weight (N,) of each."""
     return total(-log_likelihood(chain, tags, lengths), weight)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -61,7 +61,7 @@ def unroll(steps: Steps, projected: Tensor, weight: Tensor, starts: Sequence[Ten
     if torch.compiler.is_exporting():  # torch.export takes no autograd.Function, and out= no tensors that learn
         weight, *rest = (each.detach() for each in (weight, *starts, *own))
         return tuple(steps.forward(projected.detach(), weight, rest[: steps.states], rest[steps.states :], noise)[0])
-    return _Unrolled.apply(steps, noise, projected, weight, *starts, *own)  # pyright: ignore[reportReturnType]
+    return cast("tuple[Tensor, ...]", _Unrolled.apply(steps, noise, projected, weight, *starts, *own))
 
 
 class _Unrolled(torch.autograd.Function):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 
 from orthogon.nn.spec import PAD
+from orthogon.tasks.batches import batches
 from orthogon.text.language import Language
 from orthogon.train.task import Baseline, Batch, Task
-
-CHUNK = 512
 
 
 class NGram(Baseline):
@@ -32,7 +31,7 @@ class NGram(Baseline):
     def fit(self, task: Task, rows: np.ndarray) -> None:
         assert isinstance(task, Language)  # noqa: S101
         self.tokens = task.spec.outputs
-        pieces = [_histories(batch, self.order - 1) for batch in _batches(task, rows)]
+        pieces = [_histories(batch, self.order - 1) for batch in batches(task, rows)]
         history, target = (np.concatenate(each) for each in zip(*pieces))
         self._levels = []
         code = np.zeros(len(target), dtype=np.int64)
@@ -44,7 +43,7 @@ class NGram(Baseline):
     def results(self, task: Task, rows: np.ndarray) -> Mapping[str, np.ndarray]:
         assert isinstance(task, Language)  # noqa: S101
         found = []
-        for batch in _batches(task, rows):
+        for batch in batches(task, rows):
             costs = -np.log(self._probabilities(*_histories(batch, self.order - 1)))
             found.append(task.as_results(torch.as_tensor(costs, device=batch.rows.device), batch))
         return {name: torch.cat([each[name] for each in found]).cpu().numpy() for name in found[0]}
@@ -101,11 +100,6 @@ def _place(table: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Where each key stands in the sorted table; −1 where it does not."""
     at = np.minimum(np.searchsorted(table, keys), len(table) - 1)
     return np.where(table[at] == keys, at, -1)
-
-
-def _batches(task: Language, rows: np.ndarray) -> Iterator[Batch]:
-    for chunk in torch.as_tensor(np.asarray(rows), dtype=torch.int64).split(CHUNK):
-        yield task.batch(chunk)
 
 
 def _histories(batch: Batch, length: int) -> tuple[np.ndarray, np.ndarray]:

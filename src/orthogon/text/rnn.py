@@ -31,12 +31,13 @@ class RecurrentReader(Reader):
         if self.pooling == "max":
             present = torch.arange(x.shape[1], device=x.device) < lengths.clamp(min=1).unsqueeze(1)
             return outputs.masked_fill(~present.unsqueeze(2), -torch.inf).amax(1)
-        last = outputs[torch.arange(len(x), device=x.device), lengths.clamp(min=1) - 1]
-        return torch.where(self._runs_back(x.device), outputs[:, 0], last)
+        return last_outputs(outputs, lengths.clamp(min=1), self.recurrent.hidden_size)
 
-    def _runs_back(self, device: torch.device) -> Tensor:
-        """Bool (width,): the outputs of the direction that ends at the first token."""
-        return torch.arange(self.width, device=device) >= self.recurrent.hidden_size
+
+def last_outputs(outputs: Tensor, lengths: Tensor, units: int) -> Tensor:
+    """Of N×T×units, or 2·units of both directions, what each says at its own last token: N×units or 2·units."""
+    last = outputs[torch.arange(len(outputs), device=outputs.device), lengths - 1]
+    return torch.cat([last[:, :units], outputs[:, 0, units:]], dim=1)
 
 
 def text_rnn(spec: ModelSpec, embedding: int = TOKEN_WIDTH, hidden: int = 128, cell: str = "lstm", layers: int = 1,

@@ -14,7 +14,7 @@ from orthogon.data.dataset import Dataset
 from orthogon.data.tag_schemes import scheme_of, transitions
 from orthogon.data.text_columns import TagsColumn, TokensColumn
 from orthogon.errors import DataError, RecipeError
-from orthogon.nn.crf import NO_TAG, Allowed, Chain, constrained, log_likelihood, viterbi
+from orthogon.nn.crf import NO_TAG, Allowed, Chain, constrained, log_likelihood, partial_log_likelihood, viterbi
 from orthogon.nn.padding import lengths_of
 from orthogon.nn.spec import ModelSpec
 from orthogon.tasks.encoded import wide
@@ -37,11 +37,11 @@ class Tag(Supervised):
 
     names: the K tags, as the column has them. scheme: by which they mark entities, "" where they mark none.
     The loss is cross-entropy at each word, or −log probability of the whole sentence by a linear-chain CRF
-    (`task.loss`); both are means over words. A CRF, in training and prediction, gives no probability to what the scheme
-    forbids. In rows, the loss and the score (the share of words that are tagged right) are means over the words of a
-    sentence, "weight" is the number of these, so that intervals are over sentences, within which words are not
-    independent; target and prediction are the tags as a text. Of entities, "correct", "guessed" and "gold" (n, types)
-    count those of each type, as conlleval does.
+    (`task.loss`), of all that it may be where some of its tags are not known; both are means over words. A CRF, in
+    training and prediction, gives no probability to what the scheme forbids. In rows, the loss and the score (the share
+    of words that are tagged right) are means over the words of a sentence, "weight" is the number of these, so that
+    intervals are over sentences, within which words are not independent; target and prediction are the tags as a text.
+    Of entities, "correct", "guessed" and "gold" (n, types) count those of each type, as conlleval does.
     """
 
     name = "tag"
@@ -64,14 +64,14 @@ class Tag(Supervised):
         if len(column.levels) < 2:
             raise DataError(f"all words carry one tag, {column.levels[0]!r}" if column.levels else "no tag is known",
                             where=f"{data.name}: column {data.target!r}", remedy="Choose another target.")
-        seen = column.take(rows)
-        found = scheme_of(seen.levels, seen.codes, seen.lengths)
+        # A scheme is a format, as the names are, and no row may hold what the others seemed to forbid.
+        found = scheme_of(column.levels, column.codes, column.lengths)
         self.names, self.scheme = column.levels, found.name
-        sound = bool(found.name) and not len(found.faults)  # what train itself breaks is not forbidden
-        self._allow(sound)
-        if self.chained and (seen.codes < 0).any():
-            raise DataError("a CRF learns from whole sentences, and the tags of some words are not known",
-                            where=f"{data.name}: column {data.target!r}", remedy="--set task.loss=cross_entropy")
+        self._allow(bool(found.name) and not len(found.faults))  # what the data itself breaks is not forbidden
+        if self.chained and self.settings.label_smoothing:
+            raise RecipeError("a CRF judges whole sentences, whose tags cannot be smoothed one by one",
+                              where="task.label_smoothing",
+                              remedy="Leave it out, or judge each word by itself: --set task.loss=cross_entropy")
 
     def _allow(self, as_scheme: bool) -> None:
         self._allowed = None
@@ -177,7 +177,10 @@ class Tag(Supervised):
         """(n,): the loss of each sentence, a sum over its words."""
         codes, known = batch.target
         if isinstance(said, Chain):
-            return -log_likelihood(said, codes, lengths_of(batch.inputs[0]).clamp(min=1)) * known.any(1)
+            words = lengths_of(batch.inputs[0]).clamp(min=1)
+            if bool((known.sum(1) == words).all()):
+                return -log_likelihood(said, codes, words)
+            return -partial_log_likelihood(said, codes, known, words)  # two passes forward, not one
         smoothing = self.settings.label_smoothing
         each = F.cross_entropy(said.transpose(1, 2), codes, reduction="none", label_smoothing=smoothing)
         return each.masked_fill(~known, 0).sum(1)

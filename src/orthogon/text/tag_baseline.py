@@ -11,6 +11,7 @@ from torch import Tensor
 
 from orthogon.data.word_encoders import CharactersEncoder
 from orthogon.nn.spec import FIRST_TOKEN
+from orthogon.tasks.batches import batches
 from orthogon.text.tag import Tag
 from orthogon.train.task import Baseline, Batch, Task
 
@@ -36,7 +37,7 @@ class CommonestTag(Baseline):
         self.capitals = np.array([False] * FIRST_TOKEN + [each.isupper() for each in letters.vocabulary.words])
         words: list[Tensor] = []
         codes: list[Tensor] = []
-        for batch in _batches(task, rows):
+        for batch in batches(task, rows):
             words.append(batch.inputs[1][batch.target.known])
             codes.append(batch.target.codes[batch.target.known])
         spelled, tags = torch.cat(words).cpu().numpy(), torch.cat(codes).cpu().numpy()
@@ -48,7 +49,7 @@ class CommonestTag(Baseline):
 
     def results(self, task: Task, rows: np.ndarray) -> Mapping[str, np.ndarray]:
         assert isinstance(task, Tag)  # noqa: S101
-        pieces = [self._judged(task, batch) for batch in _batches(task, rows)]
+        pieces = [self._judged(task, batch) for batch in batches(task, rows)]
         joined = {name: torch.cat([piece[name] for piece in pieces]).cpu().numpy() for name in pieces[0]}
         return task.together(joined, rows)
 
@@ -79,10 +80,6 @@ class CommonestTag(Baseline):
         padded = np.pad(spelled, ((0, 0), (ENDING, 0)))
         place = (spelled > 0).sum(axis=1, keepdims=True) + np.arange(ENDING)
         return np.concatenate([np.take_along_axis(padded, place, axis=1), self.capitals[spelled[:, :1]]], axis=1)
-
-
-def _batches(task: Tag, rows: np.ndarray) -> list[Batch]:
-    return [task.batch(chunk) for chunk in torch.as_tensor(rows, dtype=torch.int64).split(512)]
 
 
 def _keys(spelled: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from orthogon.nn.initializers import initialize_output
 from orthogon.nn.padding import lengths_of
 from orthogon.nn.recurrent import Recurrent
 from orthogon.nn.spec import PAD, UNKNOWN, ModelSpec
+from orthogon.text.rnn import last_outputs
 
 CHARACTER_EMBEDDING = 25
 
@@ -45,9 +46,7 @@ class CharacterRecurrent(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         lengths = lengths_of(ids).clamp(min=1)
-        forward, backward = self.recurrent.outputs(self.table(ids), lengths).chunk(2, dim=2)
-        last = (lengths - 1).view(-1, 1, 1).expand(-1, 1, forward.shape[2])
-        return torch.cat([forward.gather(1, last).squeeze(1), backward[:, 0]], dim=1)
+        return last_outputs(self.recurrent.outputs(self.table(ids), lengths), lengths, self.recurrent.hidden_size)
 
 
 _READERS = {"convolution": CharacterConvolution, "recurrent": CharacterRecurrent, "none": None}
@@ -102,7 +101,7 @@ class Tagger(nn.Module):
 
 def tagger(spec: ModelSpec, embedding: int = 100, characters: str = "convolution", character_width: int = 50,
            cell: str = "lstm", hidden: int = 200, layers: int = 1, dropout: float = 0.5,
-           word_dropout: float = 0.1) -> nn.Module:
+           word_dropout: float = 0.1) -> Tagger:
     """Tags for the words of a sentence; of the task tag.
 
     embedding: width of that of a word. characters: how they are read: convolution, recurrent or none;

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import lzma
 import re
-import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +12,7 @@ import numpy as np
 
 from orthogon.data.columns import Column
 from orthogon.data.dataset import PARTS, Dataset, Finding
+from orthogon.data.readers.content import text_of
 from orthogon.data.readers.options import PART_OF_NAME, Options, ids_by_part, listing
 from orthogon.data.tag_schemes import SCHEMES, scheme_of, strange_letters
 from orthogon.data.text_columns import TagsColumn, TokensColumn
@@ -28,7 +26,6 @@ WORDS, TAGS, UPOS = "words", "tags", "upos"
 DOCUMENT = "-DOCSTART-"
 
 _PACKED = (".gz", ".xz")
-_MOST_UNPACKED = 1 << 31
 _PART_WITHIN = re.compile(rf"(?<![a-z])({'|'.join(sorted(PART_OF_NAME, key=len, reverse=True))})(?![a-z])")
 _OTHER_SORTS = (".md", ".txt", ".json", ".csv", ".tsv", ".yaml", ".yml")
 _SKIPPED = {"range": "ranges of several words (1-2)", "empty": "empty nodes (1.1)", "document": f"{DOCUMENT} lines"}
@@ -179,7 +176,7 @@ class _Reader:
                 words, tags, numbers = [], [], []
                 continue
             fields = layout.split(line)
-            if line[0] == "#" and not words and len(fields) != layout.fields:
+            if line[0] == "#" and not words and (layout.universal or len(fields) != layout.fields):
                 continue
             token = self._token(fields, layout, number, len(words) + 1)
             if token is not None:
@@ -226,15 +223,16 @@ class _Reader:
         return ""
 
     def _layout(self, lines: list[str]) -> _Layout:
-        """By the first line that is no comment."""
+        """By the first line that is no comment. With a tab it may be a word, "#now", but not where words are numbered.
+        """
+        named = suffix_of(self.path) == ".conllu"
         number, line = next(((number, line) for number, line in enumerate(lines, start=1)
-                             if line.strip() and (line[0] != "#" or "\t" in line)), (0, ""))
+                             if line.strip() and (line[0] != "#" or ("\t" in line and not named))), (0, ""))
         if not line:
             raise DataError("there is no sentence", where=str(self.path), remedy="It needs a token on each line.")
         separator = "\t" if "\t" in line else None
         fields = line.split(separator)
-        universal = suffix_of(self.path) == ".conllu" or (
-            len(fields) == len(UNIVERSAL) and bool(re.fullmatch(r"\d+([-.]\d+)?", fields[0])))
+        universal = named or (len(fields) == len(UNIVERSAL) and bool(re.fullmatch(r"\d+([-.]\d+)?", fields[0])))
         if universal and len(fields) != len(UNIVERSAL):
             raise DataError(f"{len(fields)} fields where CoNLL-U has {len(UNIVERSAL)}", where=f"{self.path}:{number}",
                             remedy="Separate them by tabs, or name the file .conll where it has other columns.")
@@ -260,21 +258,3 @@ class _Reader:
         told = [f"{count:,} {_SKIPPED[kind]}" for kind, count in self.skipped.items()]
         note = Finding("passed-over", "note", f"passed over: {' and '.join(told)}", where=str(self.path))
         return [note] if told else []
-
-
-def text_of(path: Path) -> str:
-    """The file, unpacked and decoded; DataError naming line and byte where it is no UTF-8."""
-    try:
-        opened = {".gz": gzip.open, ".xz": lzma.open}.get(path.suffix.lower(), open)
-        with opened(path, "rb") as file:
-            data = file.read(_MOST_UNPACKED)
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise DataError(f"the file cannot be read ({error})", where=str(path), remedy="Get it again.") from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line, begins = data.count(b"\n", 0, error.start) + 1, data.rfind(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"byte {error.start - begins + 1} of the line, 0x{data[error.start]:02x}, is no UTF-8",
-            where=f"{path}:{line}", remedy="Save the file as UTF-8.",
-        ) from None

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import re
-import zlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orthogon.data.dataset import Finding
+from orthogon.data.readers.content import bytes_of, place_of
 from orthogon.data.readers.options import Options, listing
 from orthogon.errors import DataError
 
@@ -26,7 +25,6 @@ MISSING = ("", "?", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "n
 """Fields that mean "no value", after blanks are stripped; letter case as listed."""
 
 _NEWLINE, _QUOTE, _RETURN = 10, 34, 13
-_MOST_UNPACKED = 1 << 34
 
 
 @dataclass(frozen=True)
@@ -40,23 +38,17 @@ class _Layout:
 
 def read_text(path: Path) -> tuple[str, list[Finding]]:
     """The file's text, unpacked and decoded: UTF-8 (or UTF-16 with its mark), else Windows-1252 with a warning."""
-    data = path.read_bytes()
-    if data[:2] == b"\x1f\x8b":
-        try:
-            with gzip.open(io.BytesIO(data)) as file:
-                data = file.read(_MOST_UNPACKED)
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise DataError(f"the gzip file is damaged ({error})", where=str(path), remedy="Get it again.") from None
+    data = bytes_of(path)
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16"), []
     if b"\0" in data[:4096]:
         raise DataError("this is not a text file: it holds zero bytes", where=str(path))
     try:
-        return data.decode("utf-8-sig"), []
+        return data.decode().removeprefix("\ufeff"), []
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        line, byte = place_of(error)
         note = Finding(
-            "encoding", "warning", f"the file is not UTF-8 (line {line:,}, byte {error.start:,} of the file is "
+            "encoding", "warning", f"the file is not UTF-8 (byte {byte:,} of line {line:,} is "
             f"{data[error.start]:#04x}); it was read as Windows-1252", where=str(path), row=line,
             value=repr(data[error.start : error.start + 8]), remedy="Save it as UTF-8 if letters look wrong.",
         )

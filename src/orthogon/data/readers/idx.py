@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import re
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from orthogon.data.columns import CategoryColumn, Column, ImageColumn, NumberColumn
 from orthogon.data.dataset import PARTS, Dataset
+from orthogon.data.readers.content import bytes_of
 from orthogon.data.readers.options import PART_OF_NAME, ids_by_part, row_ids
 from orthogon.errors import DataError
 
@@ -32,10 +31,7 @@ def is_idx(path: Path) -> bool:
 
 def read_array(path: Path) -> np.ndarray:
     """The array in one IDX file, in native byte order. DataError for anything that is not a whole IDX file."""
-    try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"the gzip file is damaged ({error})", where=str(path), remedy="Get it again.") from None
+    data = bytes_of(path)
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _TYPES:
         raise DataError(
             "this is not an IDX file: it does not begin with two zero bytes and a type code", where=str(path)

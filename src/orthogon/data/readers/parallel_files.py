@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from orthogon.data.dataset import PARTS, Dataset, Finding
-from orthogon.data.parallel import pairs_of
+from orthogon.data.parallel import empty_sides, pairs_of
+from orthogon.data.readers.content import text_of
 from orthogon.data.readers.options import ids_by_part, part_of_stem
 from orthogon.errors import DataError
 
 _LANGUAGE = re.compile(r"\.[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?")
 _NO_LANGUAGES = (".csv", ".tsv", ".txt", ".tab", ".pq", ".png", ".jpg", ".gif", ".npy", ".npz", ".zip", ".tar", ".md",
                  ".py", ".pth", ".xz", ".gz")
-_MOST_UNPACKED = 1 << 32
 
 
 def pair_of(paths: Sequence[Path]) -> tuple[Path, Path] | None:
@@ -53,23 +52,23 @@ def read_pairs(parts: dict[str, tuple[Path, Path]]) -> Dataset:
     names = next(iter(parts.values()))
     languages = (language_of(names[0]), language_of(names[1]))
     sides: tuple[list[str], list[str]] = ([], [])
-    counts = []
+    counts, empty = [], []
     for first, second in parts.values():
         one, other = _lines(first), _lines(second)
         if len(one) != len(other):
             raise DataError(f"{first.name} has {len(one):,} lines, {second.name} {len(other):,}: they are not aligned",
                             where=f"{first}, {second}",
                             remedy="Line k of both is to be one pair; an empty line counts.")
+        empty += empty_sides(one, other, f"{first}, {second}", begin=len(sides[0]))
         sides[0].extend(one)
         sides[1].extend(other)
         counts.append(len(one))
-    where = ", ".join(str(path) for path in names)
-    data = pairs_of(*sides, languages, where)
     note = Finding("parallel-text", "note", f"{names[0].name} and {names[1].name} were read as pairs; "
-                   f"{languages[1]!r} is the target", where=where,
+                   f"{languages[1]!r} is the target", where=f"{names[0]}, {names[1]}",
                    remedy=f"For the other direction: --target {languages[0]}")
+    data = pairs_of(*sides, languages, [note, *empty])
     part = None if list(parts) == [""] else np.repeat(np.array(list(parts)), counts)
-    return replace(data, part=part, ids=ids_by_part(part, len(data)), findings=(note, *data.findings))
+    return replace(data, part=part, ids=ids_by_part(part, len(data)))
 
 
 def language_of(path: Path) -> str:
@@ -83,17 +82,6 @@ def _stem(path: Path) -> str:
 
 
 def _lines(path: Path) -> list[str]:
-    content = path.read_bytes()
-    if content[:2] == b"\x1f\x8b":
-        with gzip.open(path) as file:
-            content = file.read(_MOST_UNPACKED)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(f"byte {error.start - content.rfind(chr(10).encode(), 0, error.start)} of the line is no UTF-8 "
-                        f"({content[error.start : error.start + 4]!r})", where=f"{path}:{line}",
-                        remedy="Save the file as UTF-8.") from None
     # At line feeds alone: other marks that Python takes for ends of lines occur within sentences.
-    lines = text.split("\n")
+    lines = text_of(path).split("\n")
     return [line.rstrip("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +10,10 @@ import numpy as np
 
 from orthogon.data.dataset import Dataset, Finding
 from orthogon.data.readers import text_files
+from orthogon.data.readers.content import text_of
 from orthogon.data.readers.options import ids_by_part
 from orthogon.data.running_text import RunningText
 from orthogon.errors import DataError
-
-_MOST_BYTES = 1 << 34
 
 
 def read_folder(folder: Path) -> Dataset:
@@ -48,22 +45,7 @@ def read_running_text(parts: Mapping[str, Sequence[Path]]) -> Dataset:
 
 
 def _text(path: Path) -> str:
-    data = path.read_bytes()
-    if data[:2] == b"\x1f\x8b":
-        try:
-            with gzip.open(path) as file:
-                data = file.read(_MOST_BYTES)
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise DataError(f"the gzip file is damaged ({error})", where=str(path), remedy="Get it again.") from None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"no UTF-8: byte {error.start:,} of the file is {data[error.start]:#04x}", where=f"{path}:{line}",
-            remedy="Save it as UTF-8: iconv -f WINDOWS-1252 -t UTF-8, if that is what it is.",
-        ) from None
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text_of(path).replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise DataError("the file holds no text", where=str(path), remedy="Give a file with something to learn from.")
     return text
