@@ -15,11 +15,12 @@ import orthogon as og
 from orthogon.data.columns import TextColumn
 from orthogon.data.running_text import RunningText
 from orthogon.errors import DataError, RecipeError
+from orthogon.nn.padding import lengths_of
 from orthogon.nn.spec import BEGIN, END, PAD, UNKNOWN
 from orthogon.text.language import Language
 from orthogon.text.language_rnn import language_rnn
 from orthogon.train.compute import Compute
-from orthogon.train.evaluate import as_rows, metrics_document, predict
+from orthogon.train.evaluate import as_rows, examples_at_once, metrics_document, predict
 from orthogon.train.randomness import Draw
 from orthogon.train.sampler import Bucketed, Streams
 
@@ -75,6 +76,13 @@ def test_a_sequence_of_dev_is_not_cut_and_unknown_tokens_count_as_unknown() -> N
     assert task.ids("x") == [UNKNOWN]
     assert found["unknown"].tolist() == pytest.approx([1 / 6])
     assert found["characters"].tolist() == [6]
+
+
+def test_as_many_examples_are_read_at_once_as_their_usual_length_allows() -> None:
+    task = sequences_task(["ab", "ba", "abxab" * 100], rows=[0, 1])
+    assert task.spec.inputs[0].shape == (4,)
+    assert examples_at_once(task.spec) == 512
+    assert lengths_of(task.inputs.stored[0]).tolist() == [4, 4, 502]
 
 
 def test_metrics_are_those_of_all_tokens_together() -> None:

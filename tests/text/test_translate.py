@@ -147,6 +147,15 @@ def test_long_targets_are_left_out_and_said() -> None:
         task.sampler(np.array([9]), 10, 0, CPU)
 
 
+@pytest.mark.parametrize("joint", [False, True])
+def test_a_source_longer_than_all_of_train_is_read_whole(joint: bool) -> None:
+    data = _data([("may 3 2014", "2014-05-03"), ("june 1 2014", "2014-06-01"),
+                  ("wednesday september 30 2014", "2014-09-30")])
+    task = _task(data, np.arange(2), data__tokens="character", data__joint=joint)
+    assert lengths_of(task.inputs.stored[0]).tolist() == [10, 11, 27]
+    assert task.spec.inputs[0].shape == (11,)
+
+
 class _Endless(nn.Module):
     """Writes the same letter for ever."""
 

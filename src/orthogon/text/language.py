@@ -50,6 +50,7 @@ class Language(Unlabelled):
     tokens = "character"
     lowercase = False
     marks = True
+    roomy = True
     legend = "Samples are drawn token by token from what the network says comes next."
     most_at_once: ClassVar[int] = 256  # type: ignore[assignment]
     put_to_use = "write {run}"
@@ -100,7 +101,7 @@ class Language(Unlabelled):
         follows = column.follows if isinstance(column, RunningText) else np.zeros(len(data), dtype=bool)
         self._before = _tokens_before(lengths, follows) if self.running else np.zeros(len(data), dtype=np.int64)
         self._ends = np.cumsum(lengths)
-        cut = lengths >= self.encoder.longest
+        cut = lengths >= self.encoder.most
         self._characters = torch.tensor([
             len(self.encoder.text(stored[row].tolist()) if cut[row] else column.cell(row)) + (not self.running)
             for row in range(len(data))], dtype=torch.float32, device=device)

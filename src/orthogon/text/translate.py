@@ -46,6 +46,7 @@ class Translate(Encoded):
 
     name = "translate"
     lowercase = False
+    roomy = True
     feeds_target = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -77,7 +78,7 @@ class Translate(Encoded):
         if many and self._encoder is not None:
             row = int(self._too_long.int().argmax())
             found.append(Finding("long-target", "warning", f"{many:,} of {len(data):,} targets have more than "
-                                 f"{self._encoder.longest - 2:,} tokens; those in train are not learnt from",
+                                 f"{self._encoder.most - 2:,} tokens; those in train are not learnt from",
                                  where=f"{data.name}: id {data.ids[row]}", column=self.target_name,
                                  remedy="Raise data.max_tokens."))
         return found
@@ -101,7 +102,8 @@ class Translate(Encoded):
         self._encoder = TextEncoder.fitted(self.target_name, data, rows, settings, begin=True, end=True,
                                            beside=[source] if joint else [])
         if joint:
-            self.inputs.encoders = [TextEncoder.fitted(source, data, rows, settings, beside=[self.target_name])]
+            self.inputs.encoders = [TextEncoder.fitted(source, data, rows, settings, beside=[self.target_name],
+                                                       roomy=True)]
 
     def attach(self, data: Dataset, device: torch.device) -> None:
         super().attach(data, device)
@@ -111,10 +113,10 @@ class Translate(Encoded):
             self._truth, self._target, self._too_long = None, None, torch.zeros(len(data), dtype=torch.bool)
             return
         roomy = copy(self.encoder)
-        roomy.longest += 1  # what fills this place as well is too long
+        roomy.most += 1  # what fills this place as well is too long
         stored = roomy.encode(data)
-        self._too_long = (lengths_of(stored) > self.encoder.longest).to(device)
-        self._target = stored[:, : self.encoder.longest].to(device)
+        self._too_long = (lengths_of(stored) > self.encoder.most).to(device)
+        self._target = stored[:, : self.encoder.most].to(device)
 
     @property
     def encoder(self) -> TextEncoder:
@@ -198,8 +200,7 @@ class Translate(Encoded):
 
     def _results(self, model: nn.Module, batch: Batch, spec: BeamSpec) -> dict[str, Tensor]:
         written = self.translated(model, batch.inputs[0], spec, wanted=1)
-        longest = self.encoder.longest
-        found = {"ids": F.pad(written.ids[:, 0], (0, longest - written.ids.shape[2])),
+        found = {"ids": F.pad(written.ids[:, 0], (0, self.encoder.most - written.ids.shape[2])),
                  "objective": written.scores[:, 0],
                  "written_tokens": written.lengths[:, 0], "finished": written.finished[:, 0].float()}
         if batch.target is not None:
@@ -216,7 +217,7 @@ class Translate(Encoded):
             raise RecipeError(f"{type(model).__name__} cannot write token by token", where="model", remedy="Take "
                               "encoder_decoder, or give yours the methods start and step of it.")
         begin, network = torch.full((len(source),), BEGIN, device=source.device), cast("EncoderDecoder", model)
-        return search(network.step, network.start(source), begin, END, self.encoder.longest - 1, spec,
+        return search(network.step, network.start(source), begin, END, self.encoder.most - 1, spec,
                       banned=(PAD, UNKNOWN, BEGIN), present=source != PAD, wanted=wanted)
 
     def together(self, results: dict[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
