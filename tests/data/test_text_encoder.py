@@ -42,10 +42,11 @@ def test_a_batch_is_cut_to_its_longest():
 
 
 def test_marks_stand_around_the_text_even_where_it_is_cut_and_the_text_comes_back():
-    settings = DataSettings(max_tokens=4, min_count=1, lowercase=False)
+    settings = DataSettings(max_tokens=2, min_count=1, lowercase=False)
     encoder = TextEncoder.fitted("text", texts(), np.arange(5), settings, begin=True, end=True)
     stored = encoder.encode(texts())
     assert stored[:, 0].tolist() == [2] * 5
+    assert encoder.text(stored[4].tolist()) == "a dog"
     assert stored[4].tolist()[-1] == 3
     assert encoder.text(stored[1].tolist()) == "the cat"
 

@@ -23,6 +23,7 @@ from orthogon.train.compute import Compute
 from orthogon.train.evaluate import as_rows, examples_at_once, metrics_document, predict
 from orthogon.train.randomness import Draw
 from orthogon.train.sampler import Bucketed, Streams
+from orthogon.train.settings import DataSettings, TaskSettings
 
 CPU = torch.device("cpu")
 TEXT = ["To be,\n", "or not\n to be:\n", "that is\n", "the question:\n", "whether\n"]
@@ -76,6 +77,17 @@ def test_a_sequence_of_dev_is_not_cut_and_unknown_tokens_count_as_unknown() -> N
     assert task.ids("x") == [UNKNOWN]
     assert found["unknown"].tolist() == pytest.approx([1 / 6])
     assert found["characters"].tolist() == [6]
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_so_many_tokens_are_read_as_are_asked_for_marks_not_counted(most: int) -> None:
+    task = Language(TaskSettings(), DataSettings(max_tokens=most))
+    data = dataset(TextColumn(["abcdefgh", "hgfedcba", "ab"]))
+    task.fit(data, np.arange(3))
+    task.attach(data, CPU)
+    stored = task.inputs.stored[0].tolist()
+    assert [task.encoder.text(ids) for ids in stored] == ["abcdefgh"[:most], "hgfedcba"[:most], "ab"[:most]]
+    assert [END in ids for ids in stored] == [True] * 3
 
 
 def test_as_many_examples_are_read_at_once_as_their_usual_length_allows() -> None:

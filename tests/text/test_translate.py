@@ -147,6 +147,18 @@ def test_long_targets_are_left_out_and_said() -> None:
         task.sampler(np.array([9]), 10, 0, CPU)
 
 
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_so_many_tokens_are_learnt_as_are_asked_for_marks_not_counted(most: int) -> None:
+    letters = ["abcdefgh"[:k] for k in range(1, 9)]
+    task = _task(_data([(text, text) for text in letters]), data__max_tokens=most)
+    stored = task.batch(torch.arange(8))
+    assert lengths_of(stored.inputs[0]).tolist() == [min(k, most) for k in range(1, 9)]
+    assert lengths_of(stored.target).tolist() == [min(k, most) + 1 for k in range(1, 9)]
+    assert sorted(task.sampler(np.arange(8), 8, 0, CPU).batch(0, 0).tolist()) == list(range(most))
+    (finding,) = [each for each in task.check(_data([(text, text) for text in letters])) if each.kind == "long-target"]
+    assert f"{8 - most} of 8 targets have more than {most} tokens" in finding.what
+
+
 @pytest.mark.parametrize("joint", [False, True])
 def test_a_source_longer_than_all_of_train_is_read_whole(joint: bool) -> None:
     data = _data([("may 3 2014", "2014-05-03"), ("june 1 2014", "2014-06-01"),

@@ -105,9 +105,10 @@ class TextEncoder(Encoder):
             raise DataError(error.what, where=f"{data.name}: column {column!r}", remedy=error.remedy) from None
         if running and settings.max_tokens is not None:
             raise RecipeError("blocks of running text are not cut", where="data.max_tokens", remedy="Leave it out.")
-        seen = max(1, *(len(each) for each in split)) + begin + end
-        most = BLOCK + 1 if running else settings.max_tokens or (LONGEST if roomy else min(LONGEST, seen))
-        longest = most if running else min(most, seen)
+        seen = max(1, *(len(each) for each in split))
+        kept = settings.max_tokens or (LONGEST if roomy else min(LONGEST, seen))
+        most = BLOCK + 1 if running else kept + begin + end
+        longest = most if running else min(most, seen + begin + end)
         return cls(column, tokens, vocabulary, longest, lowercase, begin, end, settings.stop_words,
                    settings.lemmas or "", most)
 
