@@ -132,6 +132,17 @@ def test_no_source_is_on_two_sides() -> None:
     assert Translate.grouped(kept) is kept
 
 
+def test_one_long_text_does_not_take_its_room_in_every_row() -> None:
+    data = _data([("a", "b"), ("a", "b " * 300), ("a " * 100_000, "b")] * 5)
+    grouped = Translate.grouped(data)
+    assert grouped.group is not None
+    assert len(np.unique(grouped.group)) == 2
+    assert grouped.group.nbytes < 10_000
+    task = _task(data, data__tokens="word")
+    for values in (task.targets(np.arange(15)), task.judged(["a " * 10_000, *"b" * 14], np.arange(15))["prediction"]):
+        assert values.nbytes < 10_000
+
+
 def test_long_targets_are_left_out_and_said() -> None:
     data = _data([("ab", "x")] * 9 + [("ab", "xxxxxxxx")])
     task = _task(data, data__max_tokens=4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -67,11 +68,12 @@ class Translate(Encoded):
         sources = [column for column in data.inputs.values() if isinstance(column, TextColumn)]
         if data.group is not None or len(sources) != 1:
             return data
-        texts = np.array([sources[0].cell(row).strip() for row in range(len(data))], dtype=np.str_)
-        several = len(texts) - len(np.unique(texts))
+        # Digests: an array of the texts themselves would give each as much room as the longest takes.
+        texts = [blake2b(sources[0].cell(row).strip().encode(), digest_size=8).hexdigest() for row in range(len(data))]
+        several = len(texts) - len(set(texts))
         note = Finding("grouped-by-source", "note", f"{several:,} of {len(texts):,} pairs have a source that occurs "
                        "before; pairs of one source stay in one part", where=data.name)
-        return replace(data, group=texts, findings=(*data.findings, *([note] if several else [])))
+        return replace(data, group=np.array(texts, dtype=np.str_), findings=(*data.findings, *([note] if several else [])))
 
     def check(self, data: Dataset) -> list[Finding]:
         found, many = super().check(data), int(self._too_long.sum())
@@ -227,7 +229,7 @@ class Translate(Encoded):
 
     def judged(self, written: Sequence[str], rows: np.ndarray) -> dict[str, np.ndarray]:
         """Texts for those rows as results: "prediction", and what metrics take where the truth is known."""
-        found = {"prediction": np.array(written, dtype=np.str_)}
+        found = {"prediction": np.array(written, dtype=object)}
         if self._truth is None:
             return found
         from orthogon.text.translation_metrics import sentence_counts
@@ -243,11 +245,11 @@ class Translate(Encoded):
         return [str(self._sources.cell(int(row))) for row in rows]
 
     def targets(self, rows: np.ndarray) -> np.ndarray:
-        """Str (n,); DataError where there are none to compare with."""
+        """Objects of str (n,); DataError where there are none to compare with."""
         if self._truth is None:
             raise DataError("there is no target to compare with", where=self.target_name,
                             remedy=f"Give data with a column {self.target_name!r}.")
-        return np.array([self._truth.cell(int(row)) for row in rows], dtype=np.str_)
+        return np.array([self._truth.cell(int(row)) for row in rows], dtype=object)
 
     def _metrics(self) -> tuple[Metric, ...]:
         from orthogon.text.translation_metrics import translation_metrics
