@@ -25,6 +25,7 @@ from orthogon.train.build import build_task
 from orthogon.train.evaluate import evaluate, predict
 from orthogon.train.fit import Fitted, fit, plan
 from orthogon.train.recipe import Recipe
+from orthogon.train.rows import Rows
 from orthogon.verbs.mistakes import Mistakes
 
 CPU = torch.device("cpu")
@@ -141,6 +142,22 @@ def test_one_long_text_does_not_take_its_room_in_every_row() -> None:
     task = _task(data, data__tokens="word")
     for values in (task.targets(np.arange(15)), task.judged(["a " * 10_000, *"b" * 14], np.arange(15))["prediction"]):
         assert values.nbytes < 10_000
+
+
+def test_what_cannot_be_written_is_not_asked_for() -> None:
+    """The truth, encoded and written again, is right: letter case that is not learnt and blanks around do not count."""
+    data = _data([("ab", "Hello World "), ("ba", " Bonjour"), ("b", "Une Phrase, Sans Rien d'Autre")] * 3)
+    lower: dict[str, Any] = {"data__lowercase": True}
+    for values in (lower, {**lower, "data__tokens": "character"}, {}):
+        task = _task(data, None, **values)
+        assert task._target is not None
+        found = task.together({"ids": task._target.numpy()}, np.arange(9))
+        assert found["score"].tolist() == [1] * 9
+        assert found["prediction"].tolist() == task.targets(np.arange(9)).tolist()
+        rows = Rows("dev", data.ids, {**found, "target": task.targets(np.arange(9))})
+        bleu = next(metric for metric in task.metrics if metric.name == "bleu")
+        assert bleu.value(rows) == pytest.approx(100)
+        assert ("case:lc" if values else "case:mixed") in bleu.estimate(rows).method
 
 
 def test_long_targets_are_left_out_and_said() -> None:

@@ -38,7 +38,8 @@ class Translate(Encoded):
     vocabulary of its own unless `data.joint` is set. The network is given the source and the true tokens before each
     step; the loss is the cross-entropy over all tokens of the batch, END included, smoothed as the recipe says.
     Results are written freely: by beam search (`task.beam`, `task.length_exponent`), greedily while training is looked
-    at. Rows hold the texts; "loss" is the mean over the example's true tokens, of which there are "tokens"; "score" is
+    at. Rows hold the texts, both as they can be written: without blanks around them, in lower case where targets are
+    learnt so. "loss" is the mean over the example's true tokens, of which there are "tokens"; "score" is
     1 where the text is exactly right; "objective" and "reference_objective" are what the search compares, of what was
     written ("written_tokens") and of the truth, −∞ where the search could not write it; "finished" is 0 where the
     network came to no end, and the best beginning stands.
@@ -69,11 +70,12 @@ class Translate(Encoded):
         if data.group is not None or len(sources) != 1:
             return data
         # Digests: an array of the texts themselves would give each as much room as the longest takes.
-        texts = [blake2b(sources[0].cell(row).strip().encode(), digest_size=8).hexdigest() for row in range(len(data))]
-        several = len(texts) - len(set(texts))
-        note = Finding("grouped-by-source", "note", f"{several:,} of {len(texts):,} pairs have a source that occurs "
+        texts = (sources[0].cell(row).strip().encode() for row in range(len(data)))
+        groups = np.array([blake2b(text, digest_size=8).hexdigest() for text in texts], dtype=np.str_)
+        several = len(groups) - len(np.unique(groups))
+        note = Finding("grouped-by-source", "note", f"{several:,} of {len(groups):,} pairs have a source that occurs "
                        "before; pairs of one source stay in one part", where=data.name)
-        return replace(data, group=np.array(texts, dtype=np.str_), findings=(*data.findings, *([note] if several else [])))
+        return replace(data, group=groups, findings=(*data.findings, *([note] if several else [])))
 
     def check(self, data: Dataset) -> list[Finding]:
         found, many = super().check(data), int(self._too_long.sum())
@@ -227,8 +229,14 @@ class Translate(Encoded):
         written = [self.encoder.text(ids) for ids in results.pop("ids").tolist()]
         return {**results, **self.judged(written, rows)}
 
+    def plain(self, text: str) -> str:
+        """A text as it is judged, be it written or the truth: without blanks around it, and in lower case where targets
+        are learnt in lower case, since nothing else can then be written."""
+        return text.strip().lower() if self.encoder.lowercase else text.strip()
+
     def judged(self, written: Sequence[str], rows: np.ndarray) -> dict[str, np.ndarray]:
         """Texts for those rows as results: "prediction", and what metrics take where the truth is known."""
+        written = [self.plain(text) for text in written]
         found = {"prediction": np.array(written, dtype=object)}
         if self._truth is None:
             return found
@@ -245,16 +253,16 @@ class Translate(Encoded):
         return [str(self._sources.cell(int(row))) for row in rows]
 
     def targets(self, rows: np.ndarray) -> np.ndarray:
-        """Objects of str (n,); DataError where there are none to compare with."""
+        """Objects of str (n,), `plain`; DataError where there are none to compare with."""
         if self._truth is None:
             raise DataError("there is no target to compare with", where=self.target_name,
                             remedy=f"Give data with a column {self.target_name!r}.")
-        return np.array([self._truth.cell(int(row)) for row in rows], dtype=object)
+        return np.array([self.plain(self._truth.cell(int(row))) for row in rows], dtype=object)
 
     def _metrics(self) -> tuple[Metric, ...]:
         from orthogon.text.translation_metrics import translation_metrics
 
-        return translation_metrics(exact_first=self.characters)
+        return translation_metrics(exact_first=self.characters, lowercase=self.encoder.lowercase)
 
     @property
     def compared_by(self) -> Metric | None:

@@ -32,7 +32,7 @@ def searched(task: Translate, model: nn.Module, rows: np.ndarray, wide: int) -> 
         pieces = {
             "reference": known["reference_objective"].cpu().numpy(), "found": own.scores[:, 0].cpu().numpy(),
             "reference_length": known["tokens"].cpu().numpy(), "found_length": own.lengths[:, 0].cpu().numpy(),
-            "right": _texts(task, own.ids[:, 0]) == truth, "quality": _quality(task, own, truth),
+            "right": _written(task, own, 0) == truth, "quality": _quality(task, own, truth),
             "wide": other.scores[:, 0].cpu().numpy(), "wide_length": other.lengths[:, 0].cpu().numpy(),
             "wide_quality": _quality(task, other, truth)[:, 0],
         }
@@ -45,15 +45,16 @@ def searched(task: Translate, model: nn.Module, rows: np.ndarray, wide: int) -> 
     return Searched(**all_of, unit="rate" if task.characters else ChrF.unit, wide=beside)
 
 
-def _texts(task: Translate, ids: Tensor) -> np.ndarray:
-    return np.array([task.encoder.text(each) for each in ids.tolist()], dtype=object)
+def _written(task: Translate, found: Hypotheses, k: int) -> np.ndarray:
+    """Objects of str (N,): the k-th texts."""
+    return np.array([task.plain(task.encoder.text(ids)) for ids in found.ids[:, k].tolist()], dtype=object)
 
 
 def _quality(task: Translate, written: Hypotheses, truth: np.ndarray) -> np.ndarray:
     """N×k; of outputs that were not found, the worst."""
     columns = []
     for k in range(written.ids.shape[1]):
-        texts = _texts(task, written.ids[:, k])
+        texts = _written(task, written, k)
         if task.characters:
             value = (texts == truth).astype(float)
         else:

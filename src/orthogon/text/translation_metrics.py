@@ -25,12 +25,13 @@ def sentence_counts(written: Sequence[str], truth: Sequence[str]) -> dict[str, n
             for name, score in ((BLEU, Bleu()), (CHRF, ChrF()))}
 
 
-def translation_metrics(exact_first: bool) -> tuple[Metric, ...]:
-    """BLEU first, or, where answers are right or wrong, exact match."""
+def translation_metrics(exact_first: bool, lowercase: bool = False) -> tuple[Metric, ...]:
+    """BLEU first, or, where answers are right or wrong, exact match. lowercase: whether all texts are in lower case,
+    which the signatures then say."""
     exact = mean_metric("exact_match", lambda rows: rows["score"], "rate")
-    first = (exact, _of_sums("bleu", Bleu(), BLEU)) if exact_first else (_of_sums("bleu", Bleu(), BLEU), exact)
+    bleu = _of_sums("bleu", Bleu(lowercase=lowercase), BLEU)
     return (
-        *first, _of_sums("chrf", ChrF(), CHRF),
+        *((exact, bleu) if exact_first else (bleu, exact)), _of_sums("chrf", ChrF(lowercase), CHRF),
         Metric("perplexity", _perplexity, _perplexity_value, higher_is_better=False, needs="tokens"),
         mean_metric("unfinished", lambda rows: 1 - rows["finished"], "rate", higher_is_better=False, needs="finished"),
     )

@@ -97,8 +97,8 @@ class DataSettings(Section):
                                   problem=("train fit", "dev fit"))
     min_count: int | None = knob(None, "how often a token occurs in train at least to be known; left out: 2 of words, "
                                  "1 of characters and parts of words", low=1, high=1_000_000, problem="dev fit")
-    max_tokens: int | None = knob(None, "tokens after which a text is cut; left out: the longest of train, up to 1,000; "
-                                  "of what language and translate read, 1,000", low=1, high=100_000, scale="log",
+    max_tokens: int | None = knob(None, "tokens after which a text is cut; left out: the longest of train, up to "
+                                  "1,000; of what language and translate read, 1,000", low=1, high=100_000, scale="log",
                                   problem=("train fit", "speed"))
     lowercase: bool | None = knob(None, "whether texts are read in lower case; left out: as suits the task",
                                   problem=("train fit", "dev fit"))
