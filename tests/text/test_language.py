@@ -90,6 +90,14 @@ def test_so_many_tokens_are_read_as_are_asked_for_marks_not_counted(most: int) -
     assert [END in ids for ids in stored] == [True] * 3
 
 
+@pytest.mark.parametrize("turned", [{"stop_words": True}, {"lemmas": "en"}])
+def test_texts_are_not_stripped_of_words_whose_probability_is_asked_for(turned) -> None:
+    with pytest.raises(RecipeError, match="as they stand") as refused:
+        Language(TaskSettings(), DataSettings(tokens="word", **turned))
+    assert refused.value.where == f"data.{next(iter(turned))}"
+    assert refused.value.remedy
+
+
 def test_as_many_examples_are_read_at_once_as_their_usual_length_allows() -> None:
     task = sequences_task(["ab", "ba", "abxab" * 100], rows=[0, 1])
     assert task.spec.inputs[0].shape == (4,)

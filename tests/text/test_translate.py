@@ -233,6 +233,13 @@ def test_a_model_that_cannot_write_step_by_step_is_refused() -> None:
         task.results(nn.Identity(), task.batch(torch.arange(2)))
 
 
+@pytest.mark.parametrize("turned", [{"data.stop_words": True}, {"data.lemmas": "en"}])
+def test_what_would_be_missing_from_what_is_written_is_refused(turned: dict[str, Any]) -> None:
+    with pytest.raises(RecipeError, match="every word") as refused:
+        build_task(_recipe(**turned))
+    assert refused.value.where == next(iter(turned))
+
+
 def test_no_beam_is_refused() -> None:
     with pytest.raises(RecipeError, match=r"task\.beam"):
         _recipe(task__beam=0)

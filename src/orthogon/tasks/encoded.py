@@ -71,6 +71,15 @@ class Encoded(Task):
             raise RecipeError(f"{self.name} has no loss {name!r}", where="task.loss", remedy=nearest(name, known))
         return name
 
+    def _refuse(self, knob: str, why: str, remedy: str) -> None:
+        """RecipeError where the recipe turns a knob, named "task.…" or "data.…", that would do nothing or harm here.
+
+        why: what follows the name of the task."""
+        section, name = knob.split(".")
+        settings = self.settings if section == "task" else self.inputs.settings
+        if getattr(settings, name) != type(settings).model_fields[name].default:
+            raise RecipeError(f"{self.name} {why}", where=knob, remedy=remedy)
+
     # What each task fills in.
 
     @abstractmethod

@@ -57,6 +57,8 @@ class Language(Unlabelled):
 
     def __init__(self, settings: TaskSettings, data: DataSettings, augment: Augmentation | None = None) -> None:
         super().__init__(settings, data, augment)
+        for knob in ("data.stop_words", "data.lemmas"):
+            self._refuse(knob, "tells the probability of texts as they stand, every word of them", "Leave it out.")
         self.running = False
         self._places: np.ndarray = np.zeros(0, dtype=np.int64)
         self._characters = torch.zeros(0)

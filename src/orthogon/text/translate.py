@@ -53,6 +53,8 @@ class Translate(Encoded):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for knob in ("data.stop_words", "data.lemmas"):
+            self._refuse(knob, "reads and writes texts as they stand, every word of them", "Leave it out.")
         self.beam = BeamSpec(width=self.settings.beam, exponent=self.settings.length_exponent)
         self.target_name = ""
         self._encoder: TextEncoder | None = None
@@ -100,12 +102,10 @@ class Translate(Encoded):
         if self.inputs.kinds != ("text",):
             raise DataError(f"translate reads one text; there are {', '.join(self.inputs.kinds)}", where=data.name,
                             remedy="Leave columns out: --set 'data.types={NAME: ignore}'")
-        whole = {"stop_words": False, "lemmas": None}  # these would be missing from what is written
-        settings, joint = self.inputs.settings.model_copy(update=whole), self.inputs.settings.joint
-        source = self.inputs.encoders[0].columns[0]
+        settings, source = self.inputs.settings, self.inputs.encoders[0].columns[0]
         self._encoder = TextEncoder.fitted(self.target_name, data, rows, settings, begin=True, end=True,
-                                           beside=[source] if joint else [])
-        if joint:
+                                           beside=[source] if settings.joint else [])
+        if settings.joint:
             self.inputs.encoders = [TextEncoder.fitted(source, data, rows, settings, beside=[self.target_name],
                                                        roomy=True)]
 
