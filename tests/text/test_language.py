@@ -98,6 +98,15 @@ def test_texts_are_not_stripped_of_words_whose_probability_is_asked_for(turned) 
     assert refused.value.remedy
 
 
+@pytest.mark.parametrize(("tokens", "read", "characters"), [
+    ("character", "x" * 999, 1000), ("character", "ab" * 600, 1001), ("character", "x" * 1000, 1001),
+    ("character", "x" * 1500, 1001), ("word", "ab " * 999 + "ab", 3000), ("word", "xyz " * 999 + "ab", 4 * 999 + 3),
+    ("word", "ab xyz " * 501, 500 * (2 + 1) + 999 + 1)])
+def test_an_unknown_token_is_no_nine_characters(tokens, read, characters) -> None:
+    task = sequences_task(["ab ba", "ba ab", read], rows=[0, 1], tokens=tokens)
+    assert task.results(network(task), task.batch(torch.tensor([2])))["characters"].tolist() == [characters]
+
+
 def test_as_many_examples_are_read_at_once_as_their_usual_length_allows() -> None:
     task = sequences_task(["ab", "ba", "abxab" * 100], rows=[0, 1])
     assert task.spec.inputs[0].shape == (4,)

@@ -103,10 +103,19 @@ class Language(Unlabelled):
         follows = column.follows if isinstance(column, RunningText) else np.zeros(len(data), dtype=bool)
         self._before = _tokens_before(lengths, follows) if self.running else np.zeros(len(data), dtype=np.int64)
         self._ends = np.cumsum(lengths)
-        cut = lengths >= self.encoder.most
-        self._characters = torch.tensor([
-            len(self.encoder.text(stored[row].tolist()) if cut[row] else column.cell(row)) + (not self.running)
-            for row in range(len(data))], dtype=torch.float32, device=device)
+        self._characters = torch.tensor(
+            [self._characters_read(column.cell(row), full) for row, full in enumerate(lengths >= self.encoder.most)],
+            dtype=torch.float32, device=device)
+
+    def _characters_read(self, text: str, full: bool) -> int:
+        """Characters of the text as far as it is read, the mark of the end being one; in a text that is cut, an unknown
+        token is one. full: whether it fills its row, so that it may have been cut."""
+        encoder = self.encoder
+        room = encoder.most - encoder.begin - encoder.end
+        if full and len(ids := self.ids(text)) > room:
+            read = zip(ids, encoder.vocabulary.tokens(ids[:room]))
+            text = encoder.tokenizer.join(["x" if id == UNKNOWN else token for id, token in read])
+        return len(text) + encoder.end
 
     def _outputs(self) -> int:
         return len(self.encoder.vocabulary)
