@@ -90,6 +90,14 @@ def test_so_many_tokens_are_read_as_are_asked_for_marks_not_counted(most: int) -
     assert [END in ids for ids in stored] == [True] * 3
 
 
+@pytest.mark.parametrize("turned", [{"loss": "huber"}, {"label_smoothing": 0.5}, {"class_weights": "balanced"}])
+def test_settings_that_would_do_nothing_are_refused(turned) -> None:
+    with pytest.raises(RecipeError, match="language") as refused:
+        Language(TaskSettings(**turned), DataSettings())
+    assert refused.value.where == f"task.{next(iter(turned))}"
+    assert refused.value.remedy
+
+
 @pytest.mark.parametrize("turned", [{"stop_words": True}, {"lemmas": "en"}])
 def test_texts_are_not_stripped_of_words_whose_probability_is_asked_for(turned) -> None:
     with pytest.raises(RecipeError, match="as they stand") as refused:

@@ -233,6 +233,15 @@ def test_a_model_that_cannot_write_step_by_step_is_refused() -> None:
         task.results(nn.Identity(), task.batch(torch.arange(2)))
 
 
+@pytest.mark.parametrize("turned", [{"task.loss": "huber"}, {"task.class_weights": "balanced"}])
+def test_settings_that_would_do_nothing_are_refused(turned: dict[str, Any]) -> None:
+    with pytest.raises(RecipeError, match="translate has no") as refused:
+        build_task(_recipe(**turned))
+    assert refused.value.where == next(iter(turned))
+    assert refused.value.remedy
+    build_task(_recipe(**{"task.loss": "cross_entropy", "task.label_smoothing": 0.1}))
+
+
 @pytest.mark.parametrize("turned", [{"data.stop_words": True}, {"data.lemmas": "en"}])
 def test_what_would_be_missing_from_what_is_written_is_refused(turned: dict[str, Any]) -> None:
     with pytest.raises(RecipeError, match="every word") as refused:

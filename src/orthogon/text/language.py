@@ -57,6 +57,9 @@ class Language(Unlabelled):
 
     def __init__(self, settings: TaskSettings, data: DataSettings, augment: Augmentation | None = None) -> None:
         super().__init__(settings, data, augment)
+        self._chosen_loss(("cross_entropy",))
+        self._refuse("task.class_weights", "has no classes to weigh", "Weigh examples instead: data.weight.")
+        self._refuse("task.label_smoothing", "does not smooth what comes next", "Leave it out.")
         for knob in ("data.stop_words", "data.lemmas"):
             self._refuse(knob, "tells the probability of texts as they stand, every word of them", "Leave it out.")
         self.running = False

@@ -53,6 +53,8 @@ class Translate(Encoded):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._chosen_loss(("cross_entropy",))
+        self._refuse("task.class_weights", "has no classes to weigh", "Weigh examples instead: data.weight.")
         for knob in ("data.stop_words", "data.lemmas"):
             self._refuse(knob, "reads and writes texts as they stand, every word of them", "Leave it out.")
         self.beam = BeamSpec(width=self.settings.beam, exponent=self.settings.length_exponent)
