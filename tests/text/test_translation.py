@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,18 @@ def test_the_memory_gives_the_translation_of_the_nearest_source() -> None:
     assert found["prediction"].tolist() == ["le chat dort", "un chien aboie", "la pluie tombe", "le chat dort", "xyz"]
     assert found["score"].tolist() == [1, 1, 1, 0, 0]
     assert np.isnan(found["loss"]).all()
+
+
+def test_the_memory_is_never_compared_with_all_sources_at_once() -> None:
+    """The cosines of 512 sources with all 4,000, each of which shares a word with each, would be 16 MB alone."""
+    task, _ = _task([(f"the cat {k % 50} {k}", "le chat") for k in range(4000)], **{"data.tokens": "word"})
+    memory = TranslationMemory()
+    memory.fit(task, np.arange(4000))
+    tracemalloc.start()
+    memory.results(task, np.arange(512))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8_000_000
 
 
 def test_blame_is_asked_of_the_same_search() -> None:
