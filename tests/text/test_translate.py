@@ -111,6 +111,20 @@ def test_training_is_looked_at_greedily() -> None:
     assert asked == [(1, 1), (4, 1)]
 
 
+def test_attention_is_drawn_of_as_many_at_once_as_are_translated_at_once() -> None:
+    data = _words(40, str.upper)
+    task = _task(data, task__beam=32)
+    model, sizes = _untrained(task), []
+    task.translated = lambda model, source, *rest, **more: sizes.append(  # type: ignore[method-assign]
+        len(source)) or Translate.translated(task, model, source, *rest, **more)
+    maps = maps_of(task, model, np.arange(40))
+    assert sizes == [16, 16, 8]
+    assert ["".join(each.source) for each in maps] == [data.columns["text"].cell(row) for row in range(40)]
+    written = task.translated(model, task.batch(torch.tensor([39])).inputs[0], task.beam, keep_attention=True)
+    assert written.attention is not None
+    np.testing.assert_allclose(maps[39].weights, written.attention[0, 0][: len(maps[39].written)], atol=1e-6)
+
+
 def test_targets_are_given_one_step_before() -> None:
     task = _task(_data([("ab", "xyz"), ("b", "z")] * 3))
     (source, given), target = task.batch(torch.tensor([0, 1])).inputs, task.batch(torch.tensor([0, 1])).target

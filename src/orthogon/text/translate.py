@@ -217,14 +217,17 @@ class Translate(Encoded):
                       "reference_objective": spec.score(-losses, tokens).masked_fill(never, -torch.inf)}
         return self._with_weight(found, batch)
 
-    def translated(self, model: nn.Module, source: Tensor, spec: BeamSpec, wanted: int | None = None) -> Hypotheses:
-        """The n best texts of each source, N×S; of these `wanted` for certain, all where left out."""
+    def translated(self, model: nn.Module, source: Tensor, spec: BeamSpec, wanted: int | None = None,
+                   keep_attention: bool = False) -> Hypotheses:
+        """The n best texts of each source, N×S. wanted: how many of these for certain, all where left out;
+        keep_attention: both as of `search`."""
         if not (hasattr(model, "start") and hasattr(model, "step")):
             raise RecipeError(f"{type(model).__name__} cannot write token by token", where="model", remedy="Take "
                               "encoder_decoder, or give yours the methods start and step of it.")
         begin, network = torch.full((len(source),), BEGIN, device=source.device), cast("EncoderDecoder", model)
         return search(network.step, network.start(source), begin, END, self.encoder.most - 1, spec,
-                      banned=(PAD, UNKNOWN, BEGIN), present=source != PAD, wanted=wanted)
+                      banned=(PAD, UNKNOWN, BEGIN), present=source != PAD, wanted=wanted,
+                      keep_attention=keep_attention)
 
     def together(self, results: dict[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
         """The ids that were written as texts, judged."""

@@ -27,7 +27,8 @@ def searched(task: Translate, model: nn.Module, rows: np.ndarray, wide: int) -> 
         with torch.no_grad():
             batch = task.batch(torch.as_tensor(some, dtype=torch.int64))
             known = task.results(model, batch)
-            own, other = (task.translated(model, batch.inputs[0], spec) for spec in (task.beam, wider))
+            own = task.translated(model, batch.inputs[0], task.beam, keep_attention=True)
+            other = task.translated(model, batch.inputs[0], wider)
         truth = task.targets(some)
         pieces = {
             "reference": known["reference_objective"].cpu().numpy(), "found": own.scores[:, 0].cpu().numpy(),
