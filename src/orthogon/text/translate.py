@@ -210,12 +210,16 @@ class Translate(Encoded):
                  "objective": written.scores[:, 0],
                  "written_tokens": written.lengths[:, 0], "finished": written.finished[:, 0].float()}
         if batch.target is not None:
-            losses = _by_token(model(*batch.inputs).float(), batch.target).sum(1)
-            tokens = lengths_of(batch.target)
-            never = (batch.target == UNKNOWN).any(1) | self._too_long.index_select(0, batch.rows)
-            found |= {"loss": losses / tokens, "tokens": tokens,
-                      "reference_objective": spec.score(-losses, tokens).masked_fill(never, -torch.inf)}
+            found |= self.teacher_forced(model, batch, spec)
         return self._with_weight(found, batch)
+
+    def teacher_forced(self, model: nn.Module, batch: Batch, spec: BeamSpec) -> dict[str, Tensor]:
+        """What the model says of the truth: "loss", "tokens", "reference_objective"."""
+        losses = _by_token(model(*batch.inputs).float(), batch.target).sum(1)
+        tokens = lengths_of(batch.target)
+        never = (batch.target == UNKNOWN).any(1) | self._too_long.index_select(0, batch.rows)
+        return {"loss": losses / tokens, "tokens": tokens,
+                "reference_objective": spec.score(-losses, tokens).masked_fill(never, -torch.inf)}
 
     def translated(self, model: nn.Module, source: Tensor, spec: BeamSpec, wanted: int | None = None,
                    keep_attention: bool = False) -> Hypotheses:

@@ -26,7 +26,7 @@ def searched(task: Translate, model: nn.Module, rows: np.ndarray, wide: int) -> 
     for some in np.array_split(rows, -(-len(rows) * wide // 512)):
         with torch.no_grad():
             batch = task.batch(torch.as_tensor(some, dtype=torch.int64))
-            known = task.results(model, batch)
+            known = task.teacher_forced(model, batch, task.beam)
             own = task.translated(model, batch.inputs[0], task.beam, keep_attention=True)
             other = task.translated(model, batch.inputs[0], wider)
         truth = task.targets(some)
