@@ -45,6 +45,17 @@ def test_scores_are_those_of_sacrebleu() -> None:
     assert translation_metrics(exact_first=True)[0].name == "exact_match"
 
 
+@pytest.mark.parametrize("weight", [(1, 0, 0), (0, 2, 1), (3, 1, 2)])
+def test_whole_weights_are_repetitions_in_every_metric(weight: tuple[int, ...]) -> None:
+    rows = _rows()
+    score = np.array([1.0, 0.0, 1.0])
+    weighed = Rows("dev", rows.ids, {**rows.values, "score": score, "weight": np.array(weight, dtype=np.float32)})
+    repeated = Rows("dev", rows.ids, {**rows.values, "score": score}).take(np.repeat(np.arange(3), weight))
+    for metric in translation_metrics(exact_first=True):
+        assert metric.value(weighed) == pytest.approx(metric.value(repeated)), metric.name
+        assert metric.estimate(weighed).value == pytest.approx(metric.value(repeated)), metric.name
+
+
 def test_rows_of_texts_are_written_and_read(tmp_path: Path) -> None:
     rows = _rows()
     rows.write(tmp_path / "rows.parquet")

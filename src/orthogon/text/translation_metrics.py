@@ -1,4 +1,7 @@
-"""Figures of merit of translations as functions of Rows: BLEU, chrF, exact match, perplexity, texts without an end."""
+"""Figures of merit of translations as functions of Rows: BLEU, chrF, exact match, perplexity, texts without an end.
+
+Weights of examples count in all of them where Rows has them.
+"""
 
 from __future__ import annotations
 
@@ -40,20 +43,26 @@ def translation_metrics(exact_first: bool, lowercase: bool = False) -> tuple[Met
 def _of_sums(name: str, score: Bleu | ChrF, column: str) -> Metric:
     """A score of the whole corpus, with its signature."""
     def found(rows: Rows) -> Estimate:
-        of = estimate(score, rows[column], rows.group)
+        of = estimate(score, _counts(rows, column), rows.group)
         return replace(of, method=f"{of.method}; {score.signature()}")
 
-    return Metric(name, found, lambda rows: float(score.value(rows[column].sum(axis=0, dtype=np.float64))),
+    return Metric(name, found, lambda rows: float(score.value(_counts(rows, column).sum(axis=0))),
                   needs=column, best=100.0)
 
 
+def _counts(rows: Rows, column: str) -> NDArray[np.float64]:
+    """What each sentence adds to the sums, as often as it counts."""
+    counts, weight = np.asarray(rows[column], dtype=np.float64), rows.get("weight")
+    return counts if weight is None else counts * weight[:, None]
+
+
 def _perplexity(rows: Rows) -> Estimate:
-    """exp of the mean loss of a token, of all tokens alike."""
-    return bootstrap_moments(_losses(rows), _of_means, groups=rows.group)
+    """exp of the mean loss of a token, of all tokens alike, by the weights of their sentences."""
+    return bootstrap_moments(_losses(rows), _of_means, weights=rows.get("weight"), groups=rows.group)
 
 
 def _perplexity_value(rows: Rows) -> float:
-    return float(_of_means(_losses(rows).mean(axis=0)[None])[0])
+    return float(_of_means(np.average(_losses(rows), axis=0, weights=rows.get("weight"))[None])[0])
 
 
 def _losses(rows: Rows) -> NDArray[np.float64]:
