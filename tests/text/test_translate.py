@@ -275,8 +275,7 @@ def test_vocabularies_may_be_joined() -> None:
     pairs = [("the cat sat", "le chat est"), ("the dog ran", "le chien va")] * 6
     apart, joined = _task(_data(pairs)), _task(_data(pairs), data__joint=True)
     assert apart.encoder.tokenizer.name == "bpe"
-    both = joined.inputs.encoders[0]
-    assert both.vocabulary.words == joined.encoder.vocabulary.words  # type: ignore[attr-defined]
+    assert joined.reader.vocabulary.words == joined.encoder.vocabulary.words
     assert set(joined.encoder.vocabulary.words) >= {"▁cat", "▁chat"} > set(apart.encoder.vocabulary.words) & {"▁cat"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import exp
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,7 +52,6 @@ class Language(Unlabelled):
     marks = True
     roomy = True
     legend = "Samples are drawn token by token from what the network says comes next."
-    most_at_once: ClassVar[int] = 256  # type: ignore[assignment]
     put_to_use = "write {run}"
 
     def __init__(self, settings: TaskSettings, data: DataSettings, augment: Augmentation | None = None) -> None:
@@ -221,6 +220,10 @@ class Language(Unlabelled):
         return batch.weight.unsqueeze(1).expand(batch.target.shape)[batch.target != PAD]
 
     # --- after it --------------------------------------------------------------------------------------------
+
+    @property
+    def most_at_once(self) -> int:
+        return 256
 
     def results(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         return self.as_results(self.costs(model, batch)[0], batch)

@@ -104,7 +104,7 @@ class Translate(Encoded):
         if self.inputs.kinds != ("text",):
             raise DataError(f"translate reads one text; there are {', '.join(self.inputs.kinds)}", where=data.name,
                             remedy="Leave columns out: --set 'data.types={NAME: ignore}'")
-        settings, source = self.inputs.settings, self.inputs.encoders[0].columns[0]
+        settings, source = self.inputs.settings, self.reader.columns[0]
         self._encoder = TextEncoder.fitted(self.target_name, data, rows, settings, begin=True, end=True,
                                            beside=[source] if settings.joint else [])
         if settings.joint:
@@ -113,7 +113,7 @@ class Translate(Encoded):
 
     def attach(self, data: Dataset, device: torch.device) -> None:
         super().attach(data, device)
-        self._sources = data.columns[self.inputs.encoders[0].columns[0]]
+        self._sources = data.columns[self.reader.columns[0]]
         self._truth = data.columns.get(self.target_name)
         if isinstance(self._truth, CategoryColumn) or self._truth is None or self._truth.missing().all():
             self._truth, self._target, self._too_long = None, None, torch.zeros(len(data), dtype=torch.bool)
@@ -123,6 +123,13 @@ class Translate(Encoded):
         stored = roomy.encode(data)
         self._too_long = (lengths_of(stored) > self.encoder.most).to(device)
         self._target = stored[:, : self.encoder.most].to(device)
+
+    @property
+    def reader(self) -> TextEncoder:
+        """Of the source. After `fit`."""
+        reader = self.inputs.encoders[0]
+        assert isinstance(reader, TextEncoder)  # noqa: S101 - `fit` has refused all else
+        return reader
 
     @property
     def encoder(self) -> TextEncoder:
@@ -158,7 +165,7 @@ class Translate(Encoded):
             raise DataError("every target in train is too long to be learnt from", where=self.target_name,
                             remedy="Raise data.max_tokens.")
         assert self._target is not None  # noqa: S101 - it is learnt from
-        lengths = (self.inputs.lengths() + lengths_of(self._target)).cpu().numpy()  # type: ignore[operator]
+        lengths = (lengths_of(self.inputs.stored[0]) + lengths_of(self._target)).cpu().numpy()
         return Bucketed(kept, lengths[kept], batch_size, seed, device)
 
     def check_output(self, output: Any) -> None:

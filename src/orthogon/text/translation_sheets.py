@@ -40,7 +40,7 @@ def maps_of(task: Translate, model: nn.Module, rows: np.ndarray) -> list[Attenti
     """What was attended to when each of those rows was translated; empty where the network attends to nothing."""
     if not len(rows):
         return []
-    read, maps = task.inputs.encoders[0], []
+    maps: list[AttentionMap] = []
     for some in torch.as_tensor(rows, dtype=torch.int64).split(task.most_at_once):
         with torch.no_grad():
             source = task.batch(some).inputs[0]
@@ -50,7 +50,7 @@ def maps_of(task: Translate, model: nn.Module, rows: np.ndarray) -> list[Attenti
         looked = written.attention[:, 0].cpu().numpy()
         for ids, given, weights in zip(written.ids[:, 0].tolist(), source.tolist(), looked):
             made = _shown(task.encoder, ids)
-            words = _shown(read, given)  # type: ignore[arg-type]
+            words = _shown(task.reader, given)
             maps.append(AttentionMap(weights[: len(made), : len(words)], made, words))
     return maps
 
