@@ -38,8 +38,9 @@ class Language(Unlabelled):
     streams and carries the state from batch to batch, detached (truncated back-propagation, row 24.05).
 
     How it is evaluated: a row is a sequence or a block. Of a block every token counts once; before it the network reads
-    the `task.context` tokens that stand before it, which do not count, so that no row depends on which others are
-    evaluated with it. The first token of a text is predicted from the end of a line, of a sequence from its begin.
+    the token in front of it, from which its first one is predicted, and `task.context` tokens before that, none of
+    which count, so that no row depends on which others are evaluated with it. The first token of a text is predicted
+    from the end of a line, of a sequence from its begin.
     Rows hold "loss", the mean over their tokens in nats, of which the prediction is no other; "weight", their number of
     tokens, the mark of the end included; "unknown", the share of tokens that the vocabulary lacks, each of which is
     predicted as that, and "characters".
@@ -174,7 +175,7 @@ class Language(Unlabelled):
     def _with_context(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Blocks with what stands before them in their text, shifted by one; the opening before its first token."""
         stored, at = self.inputs.stored[0], rows.cpu().numpy()
-        context = np.minimum(self._before[at], self.settings.context + 1)
+        context = np.minimum(self._before[at], self.settings.context + 1)  # the first one is predicted from the last
         own = self._ends[at] - np.concatenate([[0], self._ends])[at]
         first = self._ends[at] - own - context  # the place of the first token that is read, of all tokens in a row
         opened = context == 0

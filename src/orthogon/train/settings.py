@@ -249,8 +249,9 @@ class TaskSettings(Section):
     truncation: int | None = knob(None, "of language: tokens of running text after which back-propagation through time "
                                   "is truncated; left out: 128 characters, 35 words", low=1, high=10_000, scale="log",
                                   problem=("train fit", "speed"))
-    context: int = knob(256, "of language: tokens before a block of running text that are read first when the block is "
-                        "evaluated", low=0, high=10_000, scale="log", problem="description")
+    context: int = knob(256, "of language: tokens that are read when a block of running text is evaluated, before the "
+                        "one in front of it, from which its first token is predicted", low=0, high=10_000, scale="log",
+                        problem="description")
 
     options: dict[str, Any] = knob({}, "what a task is told that is not a knob: the verbs that need no data set write "
                                    "it", problem="description")
