@@ -42,10 +42,11 @@ def test_a_batch_is_cut_to_its_longest():
 
 
 def test_marks_stand_around_the_text_even_where_it_is_cut_and_the_text_comes_back():
-    settings = DataSettings(max_tokens=4, min_count=1, lowercase=False)
+    settings = DataSettings(max_tokens=2, min_count=1, lowercase=False)
     encoder = TextEncoder.fitted("text", texts(), np.arange(5), settings, begin=True, end=True)
     stored = encoder.encode(texts())
     assert stored[:, 0].tolist() == [2] * 5
+    assert encoder.text(stored[4].tolist()) == "a dog"
     assert stored[4].tolist()[-1] == 3
     assert encoder.text(stored[1].tolist()) == "the cat"
 
@@ -58,10 +59,27 @@ def test_settings_choose_tokens_letter_case_length_and_size():
     assert fitted([0, 1], max_tokens=2).encode(texts()).shape == (5, 2)
 
 
+def test_where_there_is_room_a_text_longer_than_all_of_train_is_read_whole():
+    encoder = TextEncoder.fitted("text", texts(), np.arange(2), DataSettings(), roomy=True)
+    assert encoder.input_spec().shape == (4,)
+    assert lengths_of(encoder.encode(texts())).tolist() == [4, 3, 1, 1, 11]
+    long = texts(["cat " * 1500])
+    assert encoder.encode(long).shape == (1, 1000)
+
+
 def test_its_state_builds_it_again():
     encoder = fitted([0, 1, 4], tokens="bpe", vocabulary=30)
     again = encoder_from_state(encoder.state())
     assert torch.equal(again.encode(texts()), encoder.encode(texts()))
+    roomy = TextEncoder.fitted("text", texts(), np.arange(2), DataSettings(), roomy=True)
+    again = encoder_from_state(roomy.state())
+    assert torch.equal(again.encode(texts()), roomy.encode(texts()))
+    assert again.input_spec() == roomy.input_spec()
+
+
+def test_one_that_was_stored_with_one_length_alone_cuts_there():
+    state = {name: value for name, value in fitted([0, 1]).state().items() if name != "most"}
+    assert torch.equal(encoder_from_state(state).encode(texts()), fitted([0, 1]).encode(texts()))
 
 
 def test_a_text_column_is_an_input_beside_others():

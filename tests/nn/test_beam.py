@@ -12,6 +12,7 @@ from torch import Tensor
 
 from orthogon.equations import sequences
 from orthogon.errors import RecipeError
+from orthogon.nn import beam
 from orthogon.nn.beam import Hypotheses, PerSentence, search
 from orthogon.nn.beam_spec import PRESETS, BeamSpec, coverage_of, preset
 
@@ -288,7 +289,8 @@ def test_attention_is_that_of_the_step_that_gave_the_token_and_pays_for_what_was
     state = torch.tensor([0, 1]), torch.zeros(2, dtype=torch.long)
     present = torch.tensor([[True] * 4, [True, True, False, False]])
     spec = BeamSpec(4, exponent=0.6, coverage=0.2, stop="exhausted")
-    hypotheses = search(attentive, state, torch.tensor([2, 2]), END, torch.tensor([2, 4]), spec, present=present)
+    hypotheses = search(attentive, state, torch.tensor([2, 2]), END, torch.tensor([2, 4]), spec, present=present,
+                        keep_attention=True)
     assert hypotheses.attention is not None
     for sentence in range(2):
         for place, (ids, value) in enumerate(found(hypotheses, sentence)):
@@ -300,6 +302,22 @@ def test_attention_is_that_of_the_step_that_gave_the_token_and_pays_for_what_was
             torch.testing.assert_close(hypotheses.attention[sentence, place, : len(ids)], torch.stack(rows))
             passed = coverage_of(torch.stack(rows).sum(0), present[sentence]).item()
             assert value == pytest.approx(score(total, ids, 0.6) + 0.2 * passed, abs=1e-5)
+
+
+@pytest.mark.parametrize("coverage", [0.0, 0.2])
+def test_attention_is_held_only_where_it_is_read(coverage, monkeypatch):
+    state, held = (torch.tensor([0, 1]), torch.zeros(2, dtype=torch.long)), []
+    hypotheses = beam._Trail.hypotheses
+    monkeypatch.setattr(beam._Trail, "hypotheses", lambda trail, *fields: held.append(trail.attention) or hypotheses(
+        trail, *fields))
+    spec = BeamSpec(4, exponent=0.6, coverage=coverage, stop="exhausted")
+    asked, not_asked = (search(attentive, state, torch.tensor([2, 2]), END, 4, spec, keep_attention=keep)
+                        for keep in (True, False))
+    assert len(held[0]) == 4
+    assert held[1] == []
+    assert not_asked.attention is None
+    assert torch.equal(asked.ids, not_asked.ids)
+    assert torch.equal(asked.scores, not_asked.scores)
 
 
 def test_coverage_counts_what_was_not_attended_to():

@@ -15,13 +15,15 @@ import orthogon as og
 from orthogon.data.columns import TextColumn
 from orthogon.data.running_text import RunningText
 from orthogon.errors import DataError, RecipeError
+from orthogon.nn.padding import lengths_of
 from orthogon.nn.spec import BEGIN, END, PAD, UNKNOWN
 from orthogon.text.language import Language
 from orthogon.text.language_rnn import language_rnn
 from orthogon.train.compute import Compute
-from orthogon.train.evaluate import as_rows, metrics_document, predict
+from orthogon.train.evaluate import as_rows, examples_at_once, metrics_document, predict
 from orthogon.train.randomness import Draw
 from orthogon.train.sampler import Bucketed, Streams
+from orthogon.train.settings import DataSettings, TaskSettings
 
 CPU = torch.device("cpu")
 TEXT = ["To be,\n", "or not\n to be:\n", "that is\n", "the question:\n", "whether\n"]
@@ -75,6 +77,49 @@ def test_a_sequence_of_dev_is_not_cut_and_unknown_tokens_count_as_unknown() -> N
     assert task.ids("x") == [UNKNOWN]
     assert found["unknown"].tolist() == pytest.approx([1 / 6])
     assert found["characters"].tolist() == [6]
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_so_many_tokens_are_read_as_are_asked_for_marks_not_counted(most: int) -> None:
+    task = Language(TaskSettings(), DataSettings(max_tokens=most))
+    data = dataset(TextColumn(["abcdefgh", "hgfedcba", "ab"]))
+    task.fit(data, np.arange(3))
+    task.attach(data, CPU)
+    stored = task.inputs.stored[0].tolist()
+    assert [task.encoder.text(ids) for ids in stored] == ["abcdefgh"[:most], "hgfedcba"[:most], "ab"[:most]]
+    assert [END in ids for ids in stored] == [True] * 3
+
+
+@pytest.mark.parametrize("turned", [{"loss": "huber"}, {"label_smoothing": 0.5}, {"class_weights": "balanced"}])
+def test_settings_that_would_do_nothing_are_refused(turned) -> None:
+    with pytest.raises(RecipeError, match="language") as refused:
+        Language(TaskSettings(**turned), DataSettings())
+    assert refused.value.where == f"task.{next(iter(turned))}"
+    assert refused.value.remedy
+
+
+@pytest.mark.parametrize("turned", [{"stop_words": True}, {"lemmas": "en"}])
+def test_texts_are_not_stripped_of_words_whose_probability_is_asked_for(turned) -> None:
+    with pytest.raises(RecipeError, match="as they stand") as refused:
+        Language(TaskSettings(), DataSettings(tokens="word", **turned))
+    assert refused.value.where == f"data.{next(iter(turned))}"
+    assert refused.value.remedy
+
+
+@pytest.mark.parametrize(("tokens", "read", "characters"), [
+    ("character", "x" * 999, 1000), ("character", "ab" * 600, 1001), ("character", "x" * 1000, 1001),
+    ("character", "x" * 1500, 1001), ("word", "ab " * 999 + "ab", 3000), ("word", "xyz " * 999 + "ab", 4 * 999 + 3),
+    ("word", "ab xyz " * 501, 500 * (2 + 1) + 999 + 1)])
+def test_an_unknown_token_is_no_nine_characters(tokens, read, characters) -> None:
+    task = sequences_task(["ab ba", "ba ab", read], rows=[0, 1], tokens=tokens)
+    assert task.results(network(task), task.batch(torch.tensor([2])))["characters"].tolist() == [characters]
+
+
+def test_as_many_examples_are_read_at_once_as_their_usual_length_allows() -> None:
+    task = sequences_task(["ab", "ba", "abxab" * 100], rows=[0, 1])
+    assert task.spec.inputs[0].shape == (4,)
+    assert examples_at_once(task.spec) == 512
+    assert lengths_of(task.inputs.stored[0]).tolist() == [4, 4, 502]
 
 
 def test_metrics_are_those_of_all_tokens_together() -> None:

@@ -57,6 +57,20 @@ def test_texts_are_found_by_the_words_that_they_share():
     assert found.rows[:, 0].tolist() == [3, 1]
 
 
+def test_of_no_queries_nothing_is_near():
+    found = TextSearch(TEXTS).nearest([], 3)
+    assert found.rows.shape == found.similarity.shape == (0, 3)
+    assert found.rows.dtype == np.int64
+
+
+def test_texts_without_words_are_refused_in_words_of_the_search():
+    with pytest.raises(DataError, match="2 texts to search hold no words but stop words") as refused:
+        TextSearch(["the", "and"], stop_words=True)
+    assert "stop_words" in str(refused.value.remedy)
+    with pytest.raises(DataError, match="1 texts to search hold no words"):
+        TextSearch([" "])
+
+
 def test_stop_words_do_not_make_texts_alike():
     assert TextSearch(TEXTS).nearest(["the"], 1).similarity[0, 0] > 0.3
     assert TextSearch(TEXTS, stop_words=True).nearest(["the"], 1).similarity[0, 0] == 0

@@ -25,6 +25,7 @@ from orthogon.train.build import build_task
 from orthogon.train.evaluate import evaluate, predict
 from orthogon.train.fit import Fitted, fit, plan
 from orthogon.train.recipe import Recipe
+from orthogon.train.rows import Rows
 from orthogon.verbs.mistakes import Mistakes
 
 CPU = torch.device("cpu")
@@ -110,6 +111,20 @@ def test_training_is_looked_at_greedily() -> None:
     assert asked == [(1, 1), (4, 1)]
 
 
+def test_attention_is_drawn_of_as_many_at_once_as_are_translated_at_once() -> None:
+    data = _words(40, str.upper)
+    task = _task(data, task__beam=32)
+    model, sizes = _untrained(task), []
+    task.translated = lambda model, source, *rest, **more: sizes.append(  # type: ignore[method-assign]
+        len(source)) or Translate.translated(task, model, source, *rest, **more)
+    maps = maps_of(task, model, np.arange(40))
+    assert sizes == [16, 16, 8]
+    assert ["".join(each.source) for each in maps] == [data.columns["text"].cell(row) for row in range(40)]
+    written = task.translated(model, task.batch(torch.tensor([39])).inputs[0], task.beam, keep_attention=True)
+    assert written.attention is not None
+    np.testing.assert_allclose(maps[39].weights, written.attention[0, 0][: len(maps[39].written)], atol=1e-6)
+
+
 def test_targets_are_given_one_step_before() -> None:
     task = _task(_data([("ab", "xyz"), ("b", "z")] * 3))
     (source, given), target = task.batch(torch.tensor([0, 1])).inputs, task.batch(torch.tensor([0, 1])).target
@@ -132,6 +147,33 @@ def test_no_source_is_on_two_sides() -> None:
     assert Translate.grouped(kept) is kept
 
 
+def test_one_long_text_does_not_take_its_room_in_every_row() -> None:
+    data = _data([("a", "b"), ("a", "b " * 300), ("a " * 100_000, "b")] * 5)
+    grouped = Translate.grouped(data)
+    assert grouped.group is not None
+    assert len(np.unique(grouped.group)) == 2
+    assert grouped.group.nbytes < 10_000
+    task = _task(data, data__tokens="word")
+    for values in (task.targets(np.arange(15)), task.judged(["a " * 10_000, *"b" * 14], np.arange(15))["prediction"]):
+        assert values.nbytes < 10_000
+
+
+def test_what_cannot_be_written_is_not_asked_for() -> None:
+    """The truth, encoded and written again, is right: letter case that is not learnt and blanks around do not count."""
+    data = _data([("ab", "Hello World "), ("ba", " Bonjour"), ("b", "Une Phrase, Sans Rien d'Autre")] * 3)
+    lower: dict[str, Any] = {"data__lowercase": True}
+    for values in (lower, {**lower, "data__tokens": "character"}, {}):
+        task = _task(data, None, **values)
+        assert task._target is not None
+        found = task.together({"ids": task._target.numpy()}, np.arange(9))
+        assert found["score"].tolist() == [1] * 9
+        assert found["prediction"].tolist() == task.targets(np.arange(9)).tolist()
+        rows = Rows("dev", data.ids, {**found, "target": task.targets(np.arange(9))})
+        bleu = next(metric for metric in task.metrics if metric.name == "bleu")
+        assert bleu.value(rows) == pytest.approx(100)
+        assert ("case:lc" if values else "case:mixed") in bleu.estimate(rows).method
+
+
 def test_long_targets_are_left_out_and_said() -> None:
     data = _data([("ab", "x")] * 9 + [("ab", "xxxxxxxx")])
     task = _task(data, data__max_tokens=4)
@@ -145,6 +187,27 @@ def test_long_targets_are_left_out_and_said() -> None:
     assert found["reference_objective"] == [-np.inf]
     with pytest.raises(DataError, match="too long"):
         task.sampler(np.array([9]), 10, 0, CPU)
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_so_many_tokens_are_learnt_as_are_asked_for_marks_not_counted(most: int) -> None:
+    letters = ["abcdefgh"[:k] for k in range(1, 9)]
+    task = _task(_data([(text, text) for text in letters]), data__max_tokens=most)
+    stored = task.batch(torch.arange(8))
+    assert lengths_of(stored.inputs[0]).tolist() == [min(k, most) for k in range(1, 9)]
+    assert lengths_of(stored.target).tolist() == [min(k, most) + 1 for k in range(1, 9)]
+    assert sorted(task.sampler(np.arange(8), 8, 0, CPU).batch(0, 0).tolist()) == list(range(most))
+    (finding,) = [each for each in task.check(_data([(text, text) for text in letters])) if each.kind == "long-target"]
+    assert f"{8 - most} of 8 targets have more than {most} tokens" in finding.what
+
+
+@pytest.mark.parametrize("joint", [False, True])
+def test_a_source_longer_than_all_of_train_is_read_whole(joint: bool) -> None:
+    data = _data([("may 3 2014", "2014-05-03"), ("june 1 2014", "2014-06-01"),
+                  ("wednesday september 30 2014", "2014-09-30")])
+    task = _task(data, np.arange(2), data__tokens="character", data__joint=joint)
+    assert lengths_of(task.inputs.stored[0]).tolist() == [10, 11, 27]
+    assert task.spec.inputs[0].shape == (11,)
 
 
 class _Endless(nn.Module):
@@ -184,6 +247,22 @@ def test_a_model_that_cannot_write_step_by_step_is_refused() -> None:
         task.results(nn.Identity(), task.batch(torch.arange(2)))
 
 
+@pytest.mark.parametrize("turned", [{"task.loss": "huber"}, {"task.class_weights": "balanced"}])
+def test_settings_that_would_do_nothing_are_refused(turned: dict[str, Any]) -> None:
+    with pytest.raises(RecipeError, match="translate has no") as refused:
+        build_task(_recipe(**turned))
+    assert refused.value.where == next(iter(turned))
+    assert refused.value.remedy
+    build_task(_recipe(**{"task.loss": "cross_entropy", "task.label_smoothing": 0.1}))
+
+
+@pytest.mark.parametrize("turned", [{"data.stop_words": True}, {"data.lemmas": "en"}])
+def test_what_would_be_missing_from_what_is_written_is_refused(turned: dict[str, Any]) -> None:
+    with pytest.raises(RecipeError, match="every word") as refused:
+        build_task(_recipe(**turned))
+    assert refused.value.where == next(iter(turned))
+
+
 def test_no_beam_is_refused() -> None:
     with pytest.raises(RecipeError, match=r"task\.beam"):
         _recipe(task__beam=0)
@@ -196,8 +275,7 @@ def test_vocabularies_may_be_joined() -> None:
     pairs = [("the cat sat", "le chat est"), ("the dog ran", "le chien va")] * 6
     apart, joined = _task(_data(pairs)), _task(_data(pairs), data__joint=True)
     assert apart.encoder.tokenizer.name == "bpe"
-    both = joined.inputs.encoders[0]
-    assert both.vocabulary.words == joined.encoder.vocabulary.words  # type: ignore[attr-defined]
+    assert joined.reader.vocabulary.words == joined.encoder.vocabulary.words
     assert set(joined.encoder.vocabulary.words) >= {"▁cat", "▁chat"} > set(apart.encoder.vocabulary.words) & {"▁cat"}
 
 

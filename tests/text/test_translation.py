@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,17 @@ def test_scores_are_those_of_sacrebleu() -> None:
     assert translation_metrics(exact_first=True)[0].name == "exact_match"
 
 
+@pytest.mark.parametrize("weight", [(1, 0, 0), (0, 2, 1), (3, 1, 2)])
+def test_whole_weights_are_repetitions_in_every_metric(weight: tuple[int, ...]) -> None:
+    rows = _rows()
+    score = np.array([1.0, 0.0, 1.0])
+    weighed = Rows("dev", rows.ids, {**rows.values, "score": score, "weight": np.array(weight, dtype=np.float32)})
+    repeated = Rows("dev", rows.ids, {**rows.values, "score": score}).take(np.repeat(np.arange(3), weight))
+    for metric in translation_metrics(exact_first=True):
+        assert metric.value(weighed) == pytest.approx(metric.value(repeated)), metric.name
+        assert metric.estimate(weighed).value == pytest.approx(metric.value(repeated)), metric.name
+
+
 def test_rows_of_texts_are_written_and_read(tmp_path: Path) -> None:
     rows = _rows()
     rows.write(tmp_path / "rows.parquet")
@@ -76,12 +88,27 @@ def test_the_memory_gives_the_translation_of_the_nearest_source() -> None:
     assert np.isnan(found["loss"]).all()
 
 
+def test_the_memory_is_never_compared_with_all_sources_at_once() -> None:
+    """The cosines of 512 sources with all 4,000, each of which shares a word with each, would be 16 MB alone."""
+    task, _ = _task([(f"the cat {k % 50} {k}", "le chat") for k in range(4000)], **{"data.tokens": "word"})
+    memory = TranslationMemory()
+    memory.fit(task, np.arange(4000))
+    tracemalloc.start()
+    memory.results(task, np.arange(512))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8_000_000
+
+
 def test_blame_is_asked_of_the_same_search() -> None:
     task, _ = _task([("ab", "ba"), ("abc", "cba"), ("c", "c")] * 5, **{"task.beam": 1, "task.length_exponent": 0.0})
     options = {"embedding": 6, "hidden": 8, "attention": "dot"}
     model = build_model(task.spec, ModelSettings(name="encoder_decoder", options=options), 0).eval()
-    rows = np.arange(15)
+    rows, widths = np.arange(15), []
+    task.translated = lambda model, source, spec, *rest, **more: widths.append(  # type: ignore[method-assign]
+        spec.width) or Translate.translated(task, model, source, spec, *rest, **more)
     searched = task.searched(model, rows, wide=20)
+    assert widths == [1, 20]
     with torch.no_grad():
         own = task.results(model, task.batch(torch.arange(15)))
     np.testing.assert_allclose(searched.found, own["objective"], rtol=1e-5)

@@ -88,6 +88,26 @@ def test_the_mark_for_unknown_words_is_written_only_when_asked_for() -> None:
     assert all("<unknown>" in each.text for each in write(task, model, 20, at_most=5, unknown=True))
 
 
+@pytest.mark.parametrize(("tokens", "start"), [
+    ("word", "Zyx b"), ("word", "b "), ("word", "(b"), ("character", "Zyx b "), ("character", "ab"),
+    ("whitespace", "Zyx, b")])
+def test_a_text_begins_as_it_was_given_whatever_the_vocabulary_lacks(tokens, start) -> None:
+    task = sequences_task(["a b a b", "b a b a"], tokens=tokens)
+    model = rnn(task)
+    alone = write(task, model, 3, start=start, at_most=4)
+    for each in alone:
+        assert each.text.startswith(start)
+        assert not each.text[len(start):].strip("ab ")
+        assert "  " not in each.text or tokens == "character"
+    assert any(len(each.text) > len(start) for each in alone)
+
+
+def test_no_length_is_no_way_to_ask_for_the_usual_one() -> None:
+    task = sequences_task(["ab", "ba"])
+    with pytest.raises(RecipeError, match="at most 0 tokens"):
+        write(task, rnn(task), at_most=0)
+
+
 def test_a_score_is_the_sum_of_what_is_said_of_each_token() -> None:
     task = sequences_task(["abc", "cba", "b"])
     model, texts = rnn(task), ["abcabcabc", "b", "", "cb"]

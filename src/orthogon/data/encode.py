@@ -38,13 +38,15 @@ class EncodingSettings(TokenSettings, Protocol):
 
 
 def fit_encoders(
-    data: Dataset, rows: np.ndarray, settings: EncodingSettings, most: int = SMALL, marks: bool = False
+    data: Dataset, rows: np.ndarray, settings: EncodingSettings, most: int = SMALL, marks: bool = False,
+    roomy: bool = False,
 ) -> list[Encoder]:
     """Encoders for the inputs of the data, fitted on those rows alone: pictures, then texts, sentences in words
     (their words, then the characters of these), numbers, categories.
 
     most: side up to which pictures keep their size, where the settings leave it open. marks: whether texts, unless they
-    run on, stand between the marks of their begin and end.
+    run on, stand between the marks of their begin and end. roomy: whether texts longer than all of those rows are read
+    whole, as `TextEncoder.fitted` says.
     Dates count as numbers; what `unused_inputs` names is left out. DataError where nothing is left.
     """
     rows = np.asarray(rows)
@@ -52,7 +54,7 @@ def fit_encoders(
     named = {kind: [name for name, column in data.inputs.items() if column.kind == kind and name not in unused]
              for kind in READABLE}
     encoders: list[Encoder] = [_image_encoder(name, data, rows, settings, most) for name in named["image"]]
-    encoders += [TextEncoder.fitted(name, data, rows, settings, *_marks(data.columns[name], marks), roomy=marks)
+    encoders += [TextEncoder.fitted(name, data, rows, settings, *_marks(data.columns[name], marks), roomy=roomy)
                  for name in named["text"]]
     encoders += [sort.fitted(name, data, rows, settings)
                  for name in named["tokens"] for sort in (WordsEncoder, CharactersEncoder)]

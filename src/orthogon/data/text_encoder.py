@@ -62,7 +62,8 @@ class Words:
 class TextEncoder(Encoder):
     """One text column as ids: int32 N×T in storage, int64 in the batch, cut there to the longest of the batch.
 
-    longest: T; longer texts are cut. A text without tokens is one unknown token, so that no sequence is empty.
+    T is the longest of the data at hand. longest: of the train rows; most: tokens after which a text is cut, left out
+    `longest`; marks count in both. A text without tokens is one unknown token, so that no sequence is empty.
     begin, end: whether the marks `BEGIN` and `END` stand around each text. without_stop_words: whether these are left
     out. lemmas: the language whose dictionary forms stand for words; "": words stay as they are.
     """
@@ -70,17 +71,19 @@ class TextEncoder(Encoder):
     kind = "text"
 
     def __init__(self, column: str, tokens: Tokenizer, vocabulary: Vocabulary, longest: int, lowercase: bool,
-                 begin: bool = False, end: bool = False, without_stop_words: bool = False, lemmas: str = "") -> None:
+                 begin: bool = False, end: bool = False, without_stop_words: bool = False, lemmas: str = "",
+                 most: int | None = None) -> None:
         self.columns = (column,)
         self.tokenizer, self.vocabulary, self.longest, self.lowercase = tokens, vocabulary, longest, lowercase
+        self.most = longest if most is None else most
         self.begin, self.end = begin, end
         self.words = Words(tokens, without_stop_words, lemmas)
 
     @classmethod
     def fitted(cls, column: str, data: Dataset, rows: np.ndarray, settings: TokenSettings, begin: bool = False,
                end: bool = False, beside: Sequence[str] = (), roomy: bool = False) -> TextEncoder:
-        """On the texts of those rows. Left open: words in lower case, which occur twice at least; T the longest of
-        these texts, up to 1,000. Of running text the end of a line is a token, and nothing is cut.
+        """On the texts of those rows. Left open: words in lower case, which occur twice at least; cut at the longest
+        of these texts, up to 1,000 tokens. Of running text the end of a line is a token, and nothing is cut.
 
         beside: further columns whose texts count for tokens and vocabulary. roomy: texts up to 1,000 tokens are not cut
         even where those of train are all shorter.
@@ -102,10 +105,12 @@ class TextEncoder(Encoder):
             raise DataError(error.what, where=f"{data.name}: column {column!r}", remedy=error.remedy) from None
         if running and settings.max_tokens is not None:
             raise RecipeError("blocks of running text are not cut", where="data.max_tokens", remedy="Leave it out.")
-        seen = LONGEST if roomy else min(LONGEST, max(1, *(len(each) for each in split)) + begin + end)
-        longest = BLOCK + 1 if running else settings.max_tokens or seen
+        seen = max(1, *(len(each) for each in split))
+        kept = settings.max_tokens or (LONGEST if roomy else min(LONGEST, seen))
+        most = BLOCK + 1 if running else kept + begin + end
+        longest = most if running else min(most, seen + begin + end)
         return cls(column, tokens, vocabulary, longest, lowercase, begin, end, settings.stop_words,
-                   settings.lemmas or "")
+                   settings.lemmas or "", most)
 
     def input_spec(self) -> InputSpec:
         return InputSpec("text", (self.longest,), (len(self.vocabulary),))
@@ -126,7 +131,7 @@ class TextEncoder(Encoder):
 
     def ids(self, tokens: list[str]) -> list[int]:
         """With the marks around them, cut so that the mark of the end stays."""
-        kept = self.vocabulary.ids(tokens)[: self.longest - self.begin - self.end]
+        kept = self.vocabulary.ids(tokens)[: self.most - self.begin - self.end]
         kept = kept or ([] if self.begin or self.end else [UNKNOWN])
         return [*([BEGIN] if self.begin else ()), *kept, *([END] if self.end else ())]
 
@@ -142,13 +147,13 @@ class TextEncoder(Encoder):
         return {"kind": "text", "column": self.columns[0], "tokenizer": self.tokenizer.state(),
                 "vocabulary": self.vocabulary.state(), "longest": self.longest, "lowercase": self.lowercase,
                 "begin": self.begin, "end": self.end, "stop_words": bool(self.words.stopped),
-                "lemmas": self.words.lemmas}
+                "lemmas": self.words.lemmas, "most": self.most}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> TextEncoder:
         return cls(state["column"], tokenizer_from_state(state["tokenizer"]),
                    Vocabulary.from_state(state["vocabulary"]), state["longest"], state["lowercase"], state["begin"],
-                   state["end"], state.get("stop_words", False), state.get("lemmas", ""))
+                   state["end"], state.get("stop_words", False), state.get("lemmas", ""), state.get("most"))
 
 
 def _texts(data: Dataset, name: str, rows: np.ndarray, lowercase: bool) -> list[str]:

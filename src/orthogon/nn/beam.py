@@ -36,7 +36,7 @@ class Hypotheses:
     scores:    N×k, as `BeamSpec.score` gives them; −∞ where fewer than k were found.
     log_probabilities: N×k, the sums as they are. lengths: N×k, tokens with END.
     finished:  N×k, False where no END was given: the model did not come to an end.
-    attention: N×k×L×S, of the step that gave the token; None where the model has none.
+    attention: N×k×L×S, of the step that gave the token; None where the model has none, or it was not to be kept.
     """
 
     ids: Tensor
@@ -49,7 +49,8 @@ class Hypotheses:
 
 @torch.no_grad()
 def search(step: Step, state: Any, begin: Tensor, end: int, at_most: int | Tensor, spec: BeamSpec, *,
-           banned: Sequence[int] = (), present: Tensor | None = None, wanted: int | None = None) -> Hypotheses:
+           banned: Sequence[int] = (), present: Tensor | None = None, wanted: int | None = None,
+           keep_attention: bool = False) -> Hypotheses:
     """The best sentences for each example of a batch (rows 28.03 to 28.09).
 
     step:    asked once per step for all beams of all sentences; see `Step`. It is given the last token of each row and
@@ -62,6 +63,7 @@ def search(step: Step, state: Any, begin: Tensor, end: int, at_most: int | Tenso
     present: N×S, False where the source is padding; for `spec.coverage` alone, which needs attention.
     wanted:  how many of the k sentences are asked for, the best ones; all where left out. With the stop "bound" the
              search ends as soon as these are certain; what stands behind them is then what was found so far.
+    keep_attention: whether `Hypotheses.attention` is asked for: that of all steps and beams, N×2k×S each, is then held.
 
     What is found for a sentence does not depend on the others; one that is done leaves the batch. Where END cannot be
     given at all, the best beams stand as they are, unfinished. Raises RecipeError where `spec` cannot be followed,
@@ -75,10 +77,10 @@ def search(step: Step, state: Any, begin: Tensor, end: int, at_most: int | Tenso
     beams, trail, results = _Beams.first(begin, spec.width), _Trail(len(begin), spec.most), []
     for t in range(1, int(limits.max()) + 1):
         logs, state, attention = asked(step, beams.tokens, state)
-        beams = beams.attending(attention)
+        beams = beams.attending(attention) if spec.coverage else beams
         last = (limits[beams.sentence] == t)[:, None]
         total, parent, token = _candidates(beams, _allowed(logs, banned, end, last, spec), spec.most)
-        trail.add(beams, parent, token, attention)
+        trail.add(beams, parent, token, attention if keep_attention else None)
 
         possible, ending = total.isfinite(), token == end
         among_best = torch.arange(total.shape[1], device=total.device) < beams.room

@@ -38,7 +38,8 @@ class Encoded(Task):
     weighs_errors: whether `task.costs` has a meaning.
     normalization: of pictures, where the recipe leaves it open: "unit", or None: fitted.
     tokens, lowercase: of texts, where the recipe leaves them open; None: words, in lower case.
-    marks: whether texts, unless they run on, stand between the marks of their begin and end.
+    marks: whether texts, unless they run on, stand between the marks of their begin and end. roomy: whether texts that
+    are longer than all of train are read whole, up to 1,000 tokens.
     picture_side: up to which pictures keep their own size. whole_pictures: whether new ones are asked for in theirs.
     """
 
@@ -47,6 +48,7 @@ class Encoded(Task):
     tokens: ClassVar[TokenizerName | None] = None
     lowercase: ClassVar[bool | None] = None
     marks: ClassVar[bool] = False
+    roomy: ClassVar[bool] = False
     picture_side: ClassVar[int] = SMALL
     whole_pictures: ClassVar[bool] = False
 
@@ -58,7 +60,7 @@ class Encoded(Task):
         preferred = {"normalize": self.normalization, "tokens": self.tokens, "lowercase": self.lowercase}
         data = data.model_copy(update={name: value for name, value in preferred.items()
                                        if value is not None and getattr(data, name) is None})
-        self.inputs = Inputs(data, self.augment, self.picture_side, self.marks)
+        self.inputs = Inputs(data, self.augment, self.picture_side, self.marks, self.roomy)
         self._example_weight: Tensor | None = None
         self._on_cpu = True
 
@@ -68,6 +70,15 @@ class Encoded(Task):
         if name not in known:
             raise RecipeError(f"{self.name} has no loss {name!r}", where="task.loss", remedy=nearest(name, known))
         return name
+
+    def _refuse(self, knob: str, why: str, remedy: str) -> None:
+        """RecipeError where the recipe turns a knob, named "task.…" or "data.…", that would do nothing or harm here.
+
+        why: what follows the name of the task."""
+        section, name = knob.split(".")
+        settings = self.settings if section == "task" else self.inputs.settings
+        if getattr(settings, name) != type(settings).model_fields[name].default:
+            raise RecipeError(f"{self.name} {why}", where=knob, remedy=remedy)
 
     # What each task fills in.
 

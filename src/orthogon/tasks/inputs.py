@@ -30,11 +30,13 @@ class Inputs:
 
     most: side up to which pictures keep their own size, where the settings leave it open.
     augment: how training pictures are changed. marks: whether texts stand between marks of their begin and end.
+    roomy: whether texts longer than those of train are read whole.
     texts: the columns of text of the attached data as they were read, by name.
     """
 
-    def __init__(self, settings: DataSettings, augment: Augmentation, most: int = SMALL, marks: bool = False) -> None:
-        self.settings, self.augment, self.most, self.marks = settings, augment, most, marks
+    def __init__(self, settings: DataSettings, augment: Augmentation, most: int = SMALL, marks: bool = False,
+                 roomy: bool = False) -> None:
+        self.settings, self.augment, self.most, self.marks, self.roomy = settings, augment, most, marks, roomy
         self.encoders: list[Encoder] = []
         self.ignored: list[str] = []
         self.device = torch.device("cpu")
@@ -45,7 +47,7 @@ class Inputs:
 
     def fit(self, data: Dataset, rows: np.ndarray) -> None:
         """Fit the encoders on the rows; columns that they do not read may be there in later data or not."""
-        self.encoders = fit_encoders(data, rows, self.settings, self.most, self.marks)
+        self.encoders = fit_encoders(data, rows, self.settings, self.most, self.marks, self.roomy)
         if self.augment.mixes and any(not isinstance(encoder, ImageEncoder) for encoder in self.encoders):
             raise RecipeError("mixup and cutmix mix pictures, and this data has inputs that are not pictures",
                               where="train.augment", remedy="Leave mixup and cutmix out; all other ways are fit.")

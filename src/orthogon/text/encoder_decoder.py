@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from orthogon.errors import RecipeError, nearest
 from orthogon.nn.attention import Attention, BahdanauAttention, DotAttention, Memory
 from orthogon.nn.beam import PerSentence
+from orthogon.nn.embedding import token_embedding
 from orthogon.nn.padding import lengths_of
 from orthogon.nn.recurrent import Recurrent
-from orthogon.nn.spec import PAD, ModelSpec
+from orthogon.nn.spec import ModelSpec
 
 ATTENTION = ("bahdanau", "dot", "none")
 CELLS = ("gru", "lstm")
@@ -52,7 +53,7 @@ class EncoderDecoder(nn.Module):
                 raise RecipeError(f"{name} is {given!r}", where=f"model.options.{name}",
                                   remedy=nearest(given, list(known)))
         self.dropout = dropout
-        self.source_embedding, self.target_embedding = (_embedding(ids, embedding) for ids in (source, target))
+        self.source_embedding, self.target_embedding = (token_embedding(ids, embedding) for ids in (source, target))
         self.encoder = Recurrent(embedding, hidden, cell, layers, bidirectional=True, dropout=dropout)
         parts = 2 if cell == "lstm" else 1
         self.bridge = nn.ModuleList(nn.Linear(2 * hidden, parts * hidden) for _ in range(layers))
@@ -159,15 +160,6 @@ class EncoderDecoder(nn.Module):
 
     def _drop(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.dropout, self.training)
-
-
-def _embedding(ids: int, width: int) -> nn.Embedding:
-    """Of length 1 on average, so that scores of tied ones are moderate; padding is zero."""
-    table = nn.Embedding(ids, width, padding_idx=PAD)
-    nn.init.normal_(table.weight, std=width**-0.5)
-    with torch.no_grad():
-        table.weight[PAD].zero_()
-    return table
 
 
 def encoder_decoder(spec: ModelSpec, embedding: int = 256, hidden: int = 256, layers: int = 1,

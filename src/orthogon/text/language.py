@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import exp
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,8 +38,9 @@ class Language(Unlabelled):
     streams and carries the state from batch to batch, detached (truncated back-propagation, row 24.05).
 
     How it is evaluated: a row is a sequence or a block. Of a block every token counts once; before it the network reads
-    the `task.context` tokens that stand before it, which do not count, so that no row depends on which others are
-    evaluated with it. The first token of a text is predicted from the end of a line, of a sequence from its begin.
+    the token in front of it, from which its first one is predicted, and `task.context` tokens before that, none of
+    which count, so that no row depends on which others are evaluated with it. The first token of a text is predicted
+    from the end of a line, of a sequence from its begin.
     Rows hold "loss", the mean over their tokens in nats, of which the prediction is no other; "weight", their number of
     tokens, the mark of the end included; "unknown", the share of tokens that the vocabulary lacks, each of which is
     predicted as that, and "characters".
@@ -50,12 +51,17 @@ class Language(Unlabelled):
     tokens = "character"
     lowercase = False
     marks = True
+    roomy = True
     legend = "Samples are drawn token by token from what the network says comes next."
-    most_at_once: ClassVar[int] = 256  # type: ignore[assignment]
     put_to_use = "write {run}"
 
     def __init__(self, settings: TaskSettings, data: DataSettings, augment: Augmentation | None = None) -> None:
         super().__init__(settings, data, augment)
+        self._chosen_loss(("cross_entropy",))
+        self._refuse("task.class_weights", "has no classes to weigh", "Weigh examples instead: data.weight.")
+        self._refuse("task.label_smoothing", "does not smooth what comes next", "Leave it out.")
+        for knob in ("data.stop_words", "data.lemmas"):
+            self._refuse(knob, "tells the probability of texts as they stand, every word of them", "Leave it out.")
         self.running = False
         self._places: np.ndarray = np.zeros(0, dtype=np.int64)
         self._characters = torch.zeros(0)
@@ -100,10 +106,19 @@ class Language(Unlabelled):
         follows = column.follows if isinstance(column, RunningText) else np.zeros(len(data), dtype=bool)
         self._before = _tokens_before(lengths, follows) if self.running else np.zeros(len(data), dtype=np.int64)
         self._ends = np.cumsum(lengths)
-        cut = lengths >= self.encoder.longest
-        self._characters = torch.tensor([
-            len(self.encoder.text(stored[row].tolist()) if cut[row] else column.cell(row)) + (not self.running)
-            for row in range(len(data))], dtype=torch.float32, device=device)
+        self._characters = torch.tensor(
+            [self._characters_read(column.cell(row), full) for row, full in enumerate(lengths >= self.encoder.most)],
+            dtype=torch.float32, device=device)
+
+    def _characters_read(self, text: str, full: bool) -> int:
+        """Characters of the text as far as it is read, the mark of the end being one; in a text that is cut, an unknown
+        token is one. full: whether it fills its row, so that it may have been cut."""
+        encoder = self.encoder
+        room = encoder.most - encoder.begin - encoder.end
+        if full and len(ids := self.ids(text)) > room:
+            read = zip(ids, encoder.vocabulary.tokens(ids[:room]))
+            text = encoder.tokenizer.join(["x" if id == UNKNOWN else token for id, token in read])
+        return len(text) + encoder.end
 
     def _outputs(self) -> int:
         return len(self.encoder.vocabulary)
@@ -160,7 +175,7 @@ class Language(Unlabelled):
     def _with_context(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Blocks with what stands before them in their text, shifted by one; the opening before its first token."""
         stored, at = self.inputs.stored[0], rows.cpu().numpy()
-        context = np.minimum(self._before[at], self.settings.context + 1)
+        context = np.minimum(self._before[at], self.settings.context + 1)  # the first one is predicted from the last
         own = self._ends[at] - np.concatenate([[0], self._ends])[at]
         first = self._ends[at] - own - context  # the place of the first token that is read, of all tokens in a row
         opened = context == 0
@@ -206,6 +221,10 @@ class Language(Unlabelled):
         return batch.weight.unsqueeze(1).expand(batch.target.shape)[batch.target != PAD]
 
     # --- after it --------------------------------------------------------------------------------------------
+
+    @property
+    def most_at_once(self) -> int:
+        return 256
 
     def results(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         return self.as_results(self.costs(model, batch)[0], batch)

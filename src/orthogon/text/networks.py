@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from orthogon.errors import RecipeError
+from orthogon.nn.embedding import token_embedding
 from orthogon.nn.initializers import initialize_output
 from orthogon.nn.models import Flat
 from orthogon.nn.padding import lengths_of
-from orthogon.nn.spec import PAD, ModelSpec
+from orthogon.nn.spec import ModelSpec
 
 
 class TokenEmbedding(nn.Module):
@@ -22,10 +23,7 @@ class TokenEmbedding(nn.Module):
 
     def __init__(self, ids: int, width: int, dropout: float = 0.0) -> None:
         super().__init__()
-        self.table = nn.Embedding(ids, width, padding_idx=PAD)
-        nn.init.normal_(self.table.weight, std=width**-0.5)
-        with torch.no_grad():
-            self.table.weight[PAD].zero_()
+        self.table = token_embedding(ids, width)
         self.dropout = nn.Dropout1d(dropout)
 
     def forward(self, ids: Tensor) -> Tensor:

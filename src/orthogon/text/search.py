@@ -41,7 +41,8 @@ def cosine_top_k(queries: Any, texts: Any, k: int) -> Nearest:
         raise DataError(f"{k} nearest of {texts.shape[0]:,} texts", remedy=f"Ask for 1 to {texts.shape[0]:,}.")
     queries, texts = queries.astype(np.float32).tocsr(), texts.astype(np.float32).tocsr()
     at_once = int(np.clip(MOST_BYTES // (4 * queries.shape[1]), 1, QUERIES_AT_ONCE))
-    found = [_nearest(queries[start : start + at_once], texts, k) for start in range(0, queries.shape[0], at_once)]
+    starts = range(0, max(1, queries.shape[0]), at_once)  # no queries are one block, of none
+    found = [_nearest(queries[start : start + at_once], texts, k) for start in starts]
     return Nearest(np.concatenate([each.rows for each in found]), np.concatenate([each.similarity for each in found]))
 
 
@@ -61,7 +62,8 @@ class TextSearch:
     """Texts that are searched for those most like a given one, by the words that they share, rare words counting most.
 
     tokens: what texts are split into. stop_words: whether English words such as "the" are left out. lowercase: whether
-    letter case is ignored. logarithm: whether log(1 + count) counts in place of the count.
+    letter case is ignored. logarithm: whether log(1 + count) counts in place of the count. DataError where the texts
+    hold no words, or none but stop words.
     """
 
     def __init__(self, texts: Sequence[str], tokens: Tokenizer | None = None, stop_words: bool = False,
@@ -69,6 +71,10 @@ class TextSearch:
         self.tokenizer, self.lowercase, self.logarithm = tokens or tokenizer("word"), lowercase, logarithm
         self.stopped = words_to_stop(self.tokenizer) if stop_words else frozenset()
         split = self._split(texts)
+        if not any(split):
+            but = " but stop words" if stop_words else ""
+            raise DataError(f"the {len(texts):,} texts to search hold no words{but}",
+                            remedy="Keep stop words: stop_words=False." if stop_words else "Give texts with words.")
         self.vocabulary = Vocabulary.fitted(split)
         counts = counts_of(split, self.vocabulary)
         self.idf = inverse_document_frequency(counts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -38,7 +39,8 @@ class Translate(Encoded):
     vocabulary of its own unless `data.joint` is set. The network is given the source and the true tokens before each
     step; the loss is the cross-entropy over all tokens of the batch, END included, smoothed as the recipe says.
     Results are written freely: by beam search (`task.beam`, `task.length_exponent`), greedily while training is looked
-    at. Rows hold the texts; "loss" is the mean over the example's true tokens, of which there are "tokens"; "score" is
+    at. Rows hold the texts, both as they can be written: without blanks around them, in lower case where targets are
+    learnt so. "loss" is the mean over the example's true tokens, of which there are "tokens"; "score" is
     1 where the text is exactly right; "objective" and "reference_objective" are what the search compares, of what was
     written ("written_tokens") and of the truth, −∞ where the search could not write it; "finished" is 0 where the
     network came to no end, and the best beginning stands.
@@ -47,10 +49,15 @@ class Translate(Encoded):
 
     name = "translate"
     lowercase = False
+    roomy = True
     feeds_target = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._chosen_loss(("cross_entropy",))
+        self._refuse("task.class_weights", "has no classes to weigh", "Weigh examples instead: data.weight.")
+        for knob in ("data.stop_words", "data.lemmas"):
+            self._refuse(knob, "reads and writes texts as they stand, every word of them", "Leave it out.")
         self.beam = BeamSpec(width=self.settings.beam, exponent=self.settings.length_exponent)
         self.target_name = ""
         self._encoder: TextEncoder | None = None
@@ -67,18 +74,20 @@ class Translate(Encoded):
         sources = [column for column in data.inputs.values() if isinstance(column, TextColumn)]
         if data.group is not None or len(sources) != 1:
             return data
-        texts = np.array([sources[0].cell(row).strip() for row in range(len(data))], dtype=np.str_)
-        several = len(texts) - len(np.unique(texts))
-        note = Finding("grouped-by-source", "note", f"{several:,} of {len(texts):,} pairs have a source that occurs "
+        # Digests: an array of the texts themselves would give each as much room as the longest takes.
+        texts = (sources[0].cell(row).strip().encode() for row in range(len(data)))
+        groups = np.array([blake2b(text, digest_size=8).hexdigest() for text in texts], dtype=np.str_)
+        several = len(groups) - len(np.unique(groups))
+        note = Finding("grouped-by-source", "note", f"{several:,} of {len(groups):,} pairs have a source that occurs "
                        "before; pairs of one source stay in one part", where=data.name)
-        return replace(data, group=texts, findings=(*data.findings, *([note] if several else [])))
+        return replace(data, group=groups, findings=(*data.findings, *([note] if several else [])))
 
     def check(self, data: Dataset) -> list[Finding]:
         found, many = super().check(data), int(self._too_long.sum())
         if many and self._encoder is not None:
             row = int(self._too_long.int().argmax())
             found.append(Finding("long-target", "warning", f"{many:,} of {len(data):,} targets have more than "
-                                 f"{self._encoder.longest - 2:,} tokens; those in train are not learnt from",
+                                 f"{self._encoder.most - 2:,} tokens; those in train are not learnt from",
                                  where=f"{data.name}: id {data.ids[row]}", column=self.target_name,
                                  remedy="Raise data.max_tokens."))
         return found
@@ -96,26 +105,32 @@ class Translate(Encoded):
         if self.inputs.kinds != ("text",):
             raise DataError(f"translate reads one text; there are {', '.join(self.inputs.kinds)}", where=data.name,
                             remedy="Leave columns out: --set 'data.types={NAME: ignore}'")
-        whole = {"stop_words": False, "lemmas": None}  # these would be missing from what is written
-        settings, joint = self.inputs.settings.model_copy(update=whole), self.inputs.settings.joint
-        source = self.inputs.encoders[0].columns[0]
+        settings, source = self.inputs.settings, self.reader.columns[0]
         self._encoder = TextEncoder.fitted(self.target_name, data, rows, settings, begin=True, end=True,
-                                           beside=[source] if joint else [])
-        if joint:
-            self.inputs.encoders = [TextEncoder.fitted(source, data, rows, settings, beside=[self.target_name])]
+                                           beside=[source] if settings.joint else [])
+        if settings.joint:
+            self.inputs.encoders = [TextEncoder.fitted(source, data, rows, settings, beside=[self.target_name],
+                                                       roomy=True)]
 
     def attach(self, data: Dataset, device: torch.device) -> None:
         super().attach(data, device)
-        self._sources = data.columns[self.inputs.encoders[0].columns[0]]
+        self._sources = data.columns[self.reader.columns[0]]
         self._truth = data.columns.get(self.target_name)
         if isinstance(self._truth, CategoryColumn) or self._truth is None or self._truth.missing().all():
             self._truth, self._target, self._too_long = None, None, torch.zeros(len(data), dtype=torch.bool)
             return
         roomy = copy(self.encoder)
-        roomy.longest += 1  # what fills this place as well is too long
+        roomy.most += 1  # what fills this place as well is too long
         stored = roomy.encode(data)
-        self._too_long = (lengths_of(stored) > self.encoder.longest).to(device)
-        self._target = stored[:, : self.encoder.longest].to(device)
+        self._too_long = (lengths_of(stored) > self.encoder.most).to(device)
+        self._target = stored[:, : self.encoder.most].to(device)
+
+    @property
+    def reader(self) -> TextEncoder:
+        """Of the source. After `fit`."""
+        reader = self.inputs.encoders[0]
+        assert isinstance(reader, TextEncoder)  # noqa: S101 - `fit` has refused all else
+        return reader
 
     @property
     def encoder(self) -> TextEncoder:
@@ -156,7 +171,7 @@ class Translate(Encoded):
             raise DataError("every target in train is too long to be learnt from", where=self.target_name,
                             remedy="Raise data.max_tokens.")
         assert self._target is not None  # noqa: S101 - it is learnt from
-        lengths = (self.inputs.lengths() + lengths_of(self._target)).cpu().numpy()  # type: ignore[operator]
+        lengths = (lengths_of(self.inputs.stored[0]) + lengths_of(self._target)).cpu().numpy()
         return Bucketed(kept, lengths[kept], batch_size, seed, device)
 
     def check_output(self, output: Any) -> None:
@@ -204,35 +219,47 @@ class Translate(Encoded):
 
     def _results(self, model: nn.Module, batch: Batch, spec: BeamSpec) -> dict[str, Tensor]:
         written = self.translated(model, batch.inputs[0], spec, wanted=1)
-        longest = self.encoder.longest
-        found = {"ids": F.pad(written.ids[:, 0], (0, longest - written.ids.shape[2])),
+        found = {"ids": F.pad(written.ids[:, 0], (0, self.encoder.most - written.ids.shape[2])),
                  "objective": written.scores[:, 0],
                  "written_tokens": written.lengths[:, 0], "finished": written.finished[:, 0].float()}
         if batch.target is not None:
-            losses = _by_token(model(*batch.inputs).float(), batch.target).sum(1)
-            tokens = lengths_of(batch.target)
-            never = (batch.target == UNKNOWN).any(1) | self._too_long.index_select(0, batch.rows)
-            found |= {"loss": losses / tokens, "tokens": tokens,
-                      "reference_objective": spec.score(-losses, tokens).masked_fill(never, -torch.inf)}
+            found |= self.teacher_forced(model, batch, spec)
         return self._with_weight(found, batch)
 
-    def translated(self, model: nn.Module, source: Tensor, spec: BeamSpec, wanted: int | None = None) -> Hypotheses:
-        """The n best texts of each source, N×S; of these `wanted` for certain, all where left out."""
+    def teacher_forced(self, model: nn.Module, batch: Batch, spec: BeamSpec) -> dict[str, Tensor]:
+        """What the model says of the truth: "loss", "tokens", "reference_objective"."""
+        losses = _by_token(model(*batch.inputs).float(), batch.target).sum(1)
+        tokens = lengths_of(batch.target)
+        never = (batch.target == UNKNOWN).any(1) | self._too_long.index_select(0, batch.rows)
+        return {"loss": losses / tokens, "tokens": tokens,
+                "reference_objective": spec.score(-losses, tokens).masked_fill(never, -torch.inf)}
+
+    def translated(self, model: nn.Module, source: Tensor, spec: BeamSpec, wanted: int | None = None,
+                   keep_attention: bool = False) -> Hypotheses:
+        """The n best texts of each source, N×S. wanted: how many of these for certain, all where left out;
+        keep_attention: both as of `search`."""
         if not (hasattr(model, "start") and hasattr(model, "step")):
             raise RecipeError(f"{type(model).__name__} cannot write token by token", where="model", remedy="Take "
                               "encoder_decoder, or give yours the methods start and step of it.")
         begin, network = torch.full((len(source),), BEGIN, device=source.device), cast("EncoderDecoder", model)
-        return search(network.step, network.start(source), begin, END, self.encoder.longest - 1, spec,
-                      banned=(PAD, UNKNOWN, BEGIN), present=source != PAD, wanted=wanted)
+        return search(network.step, network.start(source), begin, END, self.encoder.most - 1, spec,
+                      banned=(PAD, UNKNOWN, BEGIN), present=source != PAD, wanted=wanted,
+                      keep_attention=keep_attention)
 
     def together(self, results: dict[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
         """The ids that were written as texts, judged."""
         written = [self.encoder.text(ids) for ids in results.pop("ids").tolist()]
         return {**results, **self.judged(written, rows)}
 
+    def plain(self, text: str) -> str:
+        """A text as it is judged, be it written or the truth: without blanks around it, and in lower case where targets
+        are learnt in lower case, since nothing else can then be written."""
+        return text.strip().lower() if self.encoder.lowercase else text.strip()
+
     def judged(self, written: Sequence[str], rows: np.ndarray) -> dict[str, np.ndarray]:
         """Texts for those rows as results: "prediction", and what metrics take where the truth is known."""
-        found = {"prediction": np.array(written, dtype=np.str_)}
+        written = [self.plain(text) for text in written]
+        found = {"prediction": np.array(written, dtype=object)}
         if self._truth is None:
             return found
         from orthogon.text.translation_metrics import sentence_counts
@@ -254,16 +281,16 @@ class Translate(Encoded):
         return [str(self._sources.cell(int(row))) for row in rows]
 
     def targets(self, rows: np.ndarray) -> np.ndarray:
-        """Str (n,); DataError where there are none to compare with."""
+        """Objects of str (n,), `plain`; DataError where there are none to compare with."""
         if self._truth is None:
             raise DataError("there is no target to compare with", where=self.target_name,
                             remedy=f"Give data with a column {self.target_name!r}.")
-        return np.array([self._truth.cell(int(row)) for row in rows], dtype=np.str_)
+        return np.array([self.plain(self._truth.cell(int(row))) for row in rows], dtype=object)
 
     def _metrics(self) -> tuple[Metric, ...]:
         from orthogon.text.translation_metrics import translation_metrics
 
-        return translation_metrics(exact_first=self.characters)
+        return translation_metrics(exact_first=self.characters, lowercase=self.encoder.lowercase)
 
     @property
     def compared_by(self) -> Metric | None:

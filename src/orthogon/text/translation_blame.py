@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,13 +26,14 @@ def searched(task: Translate, model: nn.Module, rows: np.ndarray, wide: int) -> 
     for some in np.array_split(rows, -(-len(rows) * wide // 512)):
         with torch.no_grad():
             batch = task.batch(torch.as_tensor(some, dtype=torch.int64))
-            known = task.results(model, batch)
-            own, other = (task.translated(model, batch.inputs[0], spec) for spec in (task.beam, wider))
-        truth = task.targets(some).tolist()
+            known = task.teacher_forced(model, batch, task.beam)
+            own = task.translated(model, batch.inputs[0], task.beam, keep_attention=True)
+            other = task.translated(model, batch.inputs[0], wider)
+        truth = task.targets(some)
         pieces = {
             "reference": known["reference_objective"].cpu().numpy(), "found": own.scores[:, 0].cpu().numpy(),
             "reference_length": known["tokens"].cpu().numpy(), "found_length": own.lengths[:, 0].cpu().numpy(),
-            "right": np.array(_texts(task, own.ids[:, 0])) == np.array(truth), "quality": _quality(task, own, truth),
+            "right": _written(task, own, 0) == truth, "quality": _quality(task, own, truth),
             "wide": other.scores[:, 0].cpu().numpy(), "wide_length": other.lengths[:, 0].cpu().numpy(),
             "wide_quality": _quality(task, other, truth)[:, 0],
         }
@@ -46,20 +46,21 @@ def searched(task: Translate, model: nn.Module, rows: np.ndarray, wide: int) -> 
     return Searched(**all_of, unit="rate" if task.characters else ChrF.unit, wide=beside)
 
 
-def _texts(task: Translate, ids: Tensor) -> list[str]:
-    return [task.encoder.text(each) for each in ids.tolist()]
+def _written(task: Translate, found: Hypotheses, k: int) -> np.ndarray:
+    """Objects of str (N,): the k-th texts."""
+    return np.array([task.plain(task.encoder.text(ids)) for ids in found.ids[:, k].tolist()], dtype=object)
 
 
-def _quality(task: Translate, written: Hypotheses, truth: Sequence[str]) -> np.ndarray:
+def _quality(task: Translate, written: Hypotheses, truth: np.ndarray) -> np.ndarray:
     """N×k; of outputs that were not found, the worst."""
     columns = []
     for k in range(written.ids.shape[1]):
-        texts = _texts(task, written.ids[:, k])
+        texts = _written(task, written, k)
         if task.characters:
-            value = (np.array(texts) == np.array(truth)).astype(float)
+            value = (texts == truth).astype(float)
         else:
             chrf = ChrF()
-            value = chrf.value(chrf.statistics(texts, [[each] for each in truth]))
+            value = chrf.value(chrf.statistics(texts.tolist(), [[each] for each in truth]))
         columns.append(np.where(written.scores[:, k].isfinite().cpu().numpy(), value, 0.0))
     return np.stack(columns, axis=1)
 

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from orthogon.text.search import cosine_top_k
 from orthogon.train.task import Baseline, Task
 
 if TYPE_CHECKING:
     from orthogon.text.translate import Translate
-
-AT_ONCE = 512
-"""Sources that are compared with the whole memory at a time."""
-
 
 class TranslationMemory(Baseline):
     """The target of the train pair whose source is nearest by the cosine of TF-IDF vectors (rows 26.09, 26.10), of
@@ -32,16 +29,12 @@ class TranslationMemory(Baseline):
         letters: dict[str, Any] = {"analyzer": "char", "ngram_range": (1, 3), "lowercase": False}
         words: dict[str, Any] = {"token_pattern": r"(?u)\w+|[^\w\s]"}
         self.vectors: Any = TfidfVectorizer(**(letters if translate.characters else words))
-        self.memory = self.vectors.fit_transform(translate.sources(rows)).T.tocsr()
+        self.memory = self.vectors.fit_transform(translate.sources(rows))
 
     def results(self, task: Task, rows: np.ndarray) -> Mapping[str, np.ndarray]:
         translate = cast("Translate", task)
-        sources, found = translate.sources(rows), []
-        for start in range(0, len(sources), AT_ONCE):
-            some = sources[start : start + AT_ONCE]
-            alike = self.vectors.transform(some) @ self.memory
-            nearest = np.asarray(alike.argmax(axis=1)).ravel()
-            cosine = np.asarray(alike.max(axis=1).todense()).ravel()
-            found += [str(self.targets[at]) if likeness > 0 else source
-                      for at, likeness, source in zip(nearest, cosine, some)]
+        sources = translate.sources(rows)
+        nearest = cosine_top_k(self.vectors.transform(sources), self.memory, 1)
+        found = [str(self.targets[at]) if likeness > 0 else source
+                 for at, likeness, source in zip(nearest.rows[:, 0], nearest.similarity[:, 0], sources)]
         return {**translate.judged(found, rows), "loss": np.full(len(rows), np.nan, dtype=np.float32)}

@@ -1,4 +1,7 @@
-"""Figures of merit of translations as functions of Rows: BLEU, chrF, exact match, perplexity, texts without an end."""
+"""Figures of merit of translations as functions of Rows: BLEU, chrF, exact match, perplexity, texts without an end.
+
+Weights of examples count in all of them where Rows has them.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from orthogon.stats import Estimate
 from orthogon.tasks.metrics import mean_metric, sum_metric
@@ -25,12 +28,13 @@ def sentence_counts(written: Sequence[str], truth: Sequence[str]) -> dict[str, n
             for name, score in ((BLEU, Bleu()), (CHRF, ChrF()))}
 
 
-def translation_metrics(exact_first: bool) -> tuple[Metric, ...]:
-    """BLEU first, or, where answers are right or wrong, exact match."""
+def translation_metrics(exact_first: bool, lowercase: bool = False) -> tuple[Metric, ...]:
+    """BLEU first, or, where answers are right or wrong, exact match. lowercase: whether all texts are in lower case,
+    which the signatures then say."""
     exact = mean_metric("exact_match", lambda rows: rows["score"], "rate")
-    first = (exact, _of_sums("bleu", Bleu(), BLEU)) if exact_first else (_of_sums("bleu", Bleu(), BLEU), exact)
+    bleu = _of_sums("bleu", Bleu(lowercase=lowercase), BLEU)
     return (
-        *first, _of_sums("chrf", ChrF(), CHRF),
+        *((exact, bleu) if exact_first else (bleu, exact)), _of_sums("chrf", ChrF(lowercase), CHRF),
         sum_metric("perplexity", _losses, lambda sums: np.exp(sums[:, 0] / sums[:, 1]), higher_is_better=False,
                    needs="tokens"),
         mean_metric("unfinished", lambda rows: 1 - rows["finished"], "rate", higher_is_better=False, needs="finished"),
@@ -39,8 +43,8 @@ def translation_metrics(exact_first: bool) -> tuple[Metric, ...]:
 
 def _of_sums(name: str, score: Bleu | ChrF, column: str) -> Metric:
     """A score of the whole corpus, with its signature."""
-    metric = sum_metric(name, lambda rows: np.asarray(rows[column], dtype=np.float64), score.value, score.unit,
-                        needs=column, best=100.0)
+    metric = sum_metric(name, lambda rows: _weighted(rows, rows[column]), score.value, score.unit, needs=column,
+                        best=100.0)
 
     def signed(rows: Rows) -> Estimate:
         of = metric.estimate(rows)
@@ -49,7 +53,13 @@ def _of_sums(name: str, score: Bleu | ChrF, column: str) -> Metric:
     return replace(metric, estimate=signed)
 
 
+def _weighted(rows: Rows, columns: ArrayLike) -> NDArray[np.float64]:
+    """What each sentence adds to the sums, n×K, as often as it counts."""
+    added, weight = np.asarray(columns, dtype=np.float64), rows.get("weight")
+    return added if weight is None else added * weight[:, None]
+
+
 def _losses(rows: Rows) -> NDArray[np.float64]:
-    """Of each example the loss of its tokens and their number: perplexity is of all tokens alike."""
+    """The loss of a sentence in nats, and its tokens."""
     tokens = np.asarray(rows["tokens"], dtype=np.float64)
-    return np.stack([rows["loss"] * tokens, tokens], axis=1)
+    return _weighted(rows, np.stack([rows["loss"] * tokens, tokens], axis=1))

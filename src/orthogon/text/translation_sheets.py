@@ -40,16 +40,18 @@ def maps_of(task: Translate, model: nn.Module, rows: np.ndarray) -> list[Attenti
     """What was attended to when each of those rows was translated; empty where the network attends to nothing."""
     if not len(rows):
         return []
-    with torch.no_grad():
-        source = task.batch(torch.as_tensor(rows, dtype=torch.int64)).inputs[0]
-        written = task.translated(model, source, task.beam)
-    if written.attention is None:
-        return []
-    read, maps = task.inputs.encoders[0], []
-    for ids, given, weights in zip(written.ids[:, 0].tolist(), source.tolist(), written.attention[:, 0].cpu().numpy()):
-        made = _shown(task.encoder, ids)
-        words = _shown(read, given)  # type: ignore[arg-type]
-        maps.append(AttentionMap(weights[: len(made), : len(words)], made, words))
+    maps: list[AttentionMap] = []
+    for some in torch.as_tensor(rows, dtype=torch.int64).split(task.most_at_once):
+        with torch.no_grad():
+            source = task.batch(some).inputs[0]
+            written = task.translated(model, source, task.beam, wanted=1, keep_attention=True)
+        if written.attention is None:
+            return []
+        looked = written.attention[:, 0].cpu().numpy()
+        for ids, given, weights in zip(written.ids[:, 0].tolist(), source.tolist(), looked):
+            made = _shown(task.encoder, ids)
+            words = _shown(task.reader, given)
+            maps.append(AttentionMap(weights[: len(made), : len(words)], made, words))
     return maps
 
 

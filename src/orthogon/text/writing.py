@@ -50,17 +50,22 @@ def write(
     state = None
     if given.shape[1] > 1:
         _, state = step(model)(given[:, :-1], None)
-    drawn = sample(step(model), state, given[:, -1], END, at_most or LENGTHS[task.running], how,
+    longest = LENGTHS[task.running] if at_most is None else at_most
+    drawn = sample(step(model), state, given[:, -1], END, longest, how,
                    torch.Generator(device).manual_seed(seed))
     return [
-        Written(_joined(task, given[row].tolist(), ids[:length]), float(total), bool(finished))
-        for row, (ids, length, total, finished) in enumerate(zip(
-            drawn.ids.tolist(), drawn.lengths.tolist(), drawn.log_probabilities, drawn.finished))
+        Written(_behind(task, start, ids[:length]), float(total), bool(finished))
+        for ids, length, total, finished in zip(
+            drawn.ids.tolist(), drawn.lengths.tolist(), drawn.log_probabilities, drawn.finished)
     ]
 
 
-def _joined(task: Language, given: Sequence[int], drawn: Sequence[int]) -> str:
-    return task.encoder.text([*given[1:], *drawn])
+def _behind(task: Language, start: str, drawn: Sequence[int]) -> str:
+    """The start as it was given, whatever the vocabulary lacks of it, and what was drawn behind it."""
+    given = task.ids(start)
+    read, whole = (task.encoder.text(ids) for ids in (given, [*given, *drawn]))
+    behind = whole[len(read):]
+    return (start.rstrip(" ") if behind.startswith(" ") and not read.endswith(" ") else start) + behind
 
 
 def stateful_step(model: Any) -> Any:

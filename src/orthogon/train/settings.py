@@ -97,8 +97,9 @@ class DataSettings(Section):
                                   problem=("train fit", "dev fit"))
     min_count: int | None = knob(None, "how often a token occurs in train at least to be known; left out: 2 of words, "
                                  "1 of characters and parts of words", low=1, high=1_000_000, problem="dev fit")
-    max_tokens: int | None = knob(None, "tokens after which a text is cut; left out: the longest of train, up to 1,000",
-                                  low=1, high=100_000, scale="log", problem=("train fit", "speed"))
+    max_tokens: int | None = knob(None, "tokens after which a text is cut; left out: the longest of train, up to "
+                                  "1,000; of what language and translate read, 1,000", low=1, high=100_000, scale="log",
+                                  problem=("train fit", "speed"))
     lowercase: bool | None = knob(None, "whether texts are read in lower case; left out: as suits the task",
                                   problem=("train fit", "dev fit"))
     stop_words: bool = knob(False, "leave English words such as the, this and and out of texts", problem="dev fit")
@@ -248,8 +249,9 @@ class TaskSettings(Section):
     truncation: int | None = knob(None, "of language: tokens of running text after which back-propagation through time "
                                   "is truncated; left out: 128 characters, 35 words", low=1, high=10_000, scale="log",
                                   problem=("train fit", "speed"))
-    context: int = knob(256, "of language: tokens before a block of running text that are read first when the block is "
-                        "evaluated", low=0, high=10_000, scale="log", problem="description")
+    context: int = knob(256, "of language: tokens that are read when a block of running text is evaluated, before the "
+                        "one in front of it, from which its first token is predicted", low=0, high=10_000, scale="log",
+                        problem="description")
 
     options: dict[str, Any] = knob({}, "what a task is told that is not a knob: the verbs that need no data set write "
                                    "it", problem="description")

@@ -61,9 +61,7 @@ class Localize(Supervised):
             raise RecipeError(f"the loss has no part {strange[0]!r}", where="task.loss_weights",
                               remedy=nearest(strange[0], PARTS))
         self.part_weights = {name: float(weights.get(name, 1.0)) for name in PARTS}
-        if self.settings.class_weights != "none":
-            raise RecipeError("localize has no weights of classes", where="task.class_weights",
-                              remedy="Weigh examples instead: data.weight.")
+        self._refuse("task.class_weights", "has no weights of classes", "Weigh examples instead: data.weight.")
         self.points: tuple[str, ...] = ()
         self.layout: Layout
         self._names: tuple[str, ...] = ()
