@@ -77,7 +77,7 @@ def learnt(folder: str, trained: Path, sentences: int) -> Problem:
     sources = task.inputs.stored[0].numpy().astype(np.int64)
     lengths = (sources != PAD).sum(1)
     sources = sources[np.argsort(-lengths, kind="stable"), : lengths.max()]
-    return kept(Problem(folder, "dot", UNITS, task.encoder.longest - 1, ends=True), weights, sources)
+    return kept(Problem(folder, "dot", UNITS, task.encoder.most - 1, ends=True), weights, sources)
 
 
 def kept(problem: Problem, weights: dict[str, torch.Tensor], sources: np.ndarray) -> Problem:

@@ -235,7 +235,7 @@ def test_what_never_ends_is_given_and_flagged() -> None:
     task = _task(data)
     rows = evaluate(task, _Endless(task.spec.outputs), data, np.arange(10), "dev", _compute(task))
     assert (rows["finished"] == 0).all()
-    assert all(len(text) == task.encoder.longest - 1 for text in rows["prediction"])
+    assert all(len(text) == task.encoder.most - 1 for text in rows["prediction"])
     values = {metric.name: metric.value(rows) for metric in task.metrics}
     assert values["unfinished"] == 1
     assert "no end" in task.decode(dict(rows.values))[0]["notes"][0]
