@@ -49,9 +49,7 @@ class Tag(Supervised):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.settings.class_weights != "none":
-            raise RecipeError("tag has no weights of classes", where="task.class_weights",
-                              remedy="Weigh sentences instead: data.weight.")
+        self._refuse("task.class_weights", "has no weights of classes", "Weigh sentences instead: data.weight.")
         self._chosen_loss(("cross_entropy", "crf"))
         self.names: tuple[str, ...] = ()
         self.scheme = ""
@@ -68,10 +66,9 @@ class Tag(Supervised):
         found = scheme_of(column.levels, column.codes, column.lengths)
         self.names, self.scheme = column.levels, found.name
         self._allow(bool(found.name) and not len(found.faults))  # what the data itself breaks is not forbidden
-        if self.chained and self.settings.label_smoothing:
-            raise RecipeError("a CRF judges whole sentences, whose tags cannot be smoothed one by one",
-                              where="task.label_smoothing",
-                              remedy="Leave it out, or judge each word by itself: --set task.loss=cross_entropy")
+        if self.chained:
+            self._refuse("task.label_smoothing", "with a CRF judges whole sentences: no tag is smoothed by itself",
+                         "Leave it out, or judge each word alone: --set task.loss=cross_entropy")
 
     def _allow(self, as_scheme: bool) -> None:
         self._allowed = None

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from orthogon.errors import RecipeError, nearest
 from orthogon.nn.crf import CRF, Chain
 from orthogon.nn.dropout import SequenceDropout
+from orthogon.nn.embedding import token_embedding
 from orthogon.nn.initializers import initialize_output
 from orthogon.nn.padding import lengths_of
 from orthogon.nn.recurrent import Recurrent
@@ -61,10 +62,7 @@ class Tagger(nn.Module):
                  layers: int, dropout: float, word_dropout: float) -> None:
         super().__init__()
         words, letters = spec.inputs
-        self.table = nn.Embedding(words.levels[0], embedding, padding_idx=PAD)
-        nn.init.normal_(self.table.weight, std=embedding**-0.5)
-        with torch.no_grad():
-            self.table.weight[PAD].zero_()
+        self.table = token_embedding(words.levels[0], embedding)
         reader = _READERS[characters]
         self.characters = None if reader is None else reader(letters.levels[0], character_width)
         self.character_width = 0 if reader is None else character_width
