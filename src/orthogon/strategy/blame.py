@@ -150,11 +150,15 @@ class Blame:
                  ("share of the source attended to, wrong outputs", self.covered_wrong)]
         return [(title, one) for title, one in told if one is not None]
 
-    def __str__(self) -> str:
+    def tables(self) -> str:
+        """By length, and what was measured beside it, as text."""
         from orthogon.draw.tables import text_table
 
-        beside = text_table(["beside it", ""], self.beside(), align="ll") + "\n" if self.beside() else ""
-        return f"{text_table(*self.cells(), align='rrll')}\n{beside}{self.sentence}"
+        beside = f"\n\n{text_table(['beside it', ''], self.beside(), align='ll')}" if self.beside() else ""
+        return text_table(*self.cells(), align="rrll") + beside
+
+    def __str__(self) -> str:
+        return f"{self.tables()}\n\n{self.sentence}"
 
 
 def _estimates(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,8 +62,10 @@ class Mistakes:
         lines.append(labelled("mistakes", f"{self.shown:,} of the {self.in_eyeball:,} in it" if self.page
                               else "none in it: nothing to look at"))
         lines.append(labelled("slices", str(self.slices)) if not self.slices.slices else f"\n{self.slices}\n")
-        if self.blame:
-            lines.append(labelled("blame", self.blame) if isinstance(self.blame, str) else f"\n{self.blame}\n")
+        if isinstance(self.blame, Blame):
+            lines += [labelled("blame", self.blame.sentence), f"\n{self.blame.tables()}\n"]
+        elif self.blame:
+            lines.append(labelled("blame", self.blame))
         if self.retire:
             lines.append(labelled("warning", self.retire))
         if self.page:
