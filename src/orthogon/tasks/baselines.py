@@ -25,13 +25,13 @@ MOST_TREES_LABELS = 20  # labels beyond which one forest for each costs more tha
 
 
 def baselines_for(task: Task) -> list[Baseline]:
-    """Majority always. Of texts, a linear model of their words; else a linear model, and naive Bayes where one of
-    several classes is told by inputs that are not too many. Boosted trees on what is no text and no picture, up to 20
-    labels at once."""
+    """What ignores the input always. Of texts, a linear model of their words; else a linear model, and naive Bayes
+    where one of several classes is told by inputs that are not too many. Boosted trees on what is no text and no
+    picture, up to 20 labels at once."""
     assert isinstance(task, Supervised)  # noqa: S101
     kinds = set(task.inputs.kinds)
-    of_words = WordsToNumbers if isinstance(task, Regress) else Words
-    found: list[Baseline] = [Majority(), of_words() if "text" in kinds else Linear()]
+    constant, of_words = (Mean, WordsToNumbers) if isinstance(task, Regress) else (Majority, Words)
+    found: list[Baseline] = [constant(), of_words() if "text" in kinds else Linear()]
     if isinstance(task, Classify) and "text" not in kinds and is_affordable(task):
         found.insert(1, NaiveBayes())
     several = isinstance(task, MultiLabel) and len(task.classes) > MOST_TREES_LABELS
@@ -44,7 +44,7 @@ class Majority(FittedBaseline):
     """The share of each class, or the mean, whatever the input."""
 
     name = "majority"
-    line = "always the commonest class, or the mean"
+    line = "always the commonest class"
 
     def _inputs(self, task: Supervised, rows: np.ndarray) -> np.ndarray:
         return np.zeros((len(rows), 1), dtype=np.float32)
@@ -58,6 +58,13 @@ class Majority(FittedBaseline):
         from sklearn.dummy import DummyRegressor
 
         return DummyRegressor(strategy="mean")
+
+
+class Mean(Majority):
+    """The same of numbers."""
+
+    name = "mean"
+    line = "always the mean"
 
 
 class Linear(FittedBaseline):
