@@ -6,7 +6,8 @@ Each is `orthogon train --task language` with the options below, which were set 
 for on dev.
 shakespeare: the characters of tinyshakespeare; test is its last tenth, which nanoGPT calls val. nanoGPT trains on all
 before it; here the hundredth just before it is dev, and no more: it is of the same plays as the beginning of test, so
-that each part of it that train lacks makes test harder. Every character of test counts once, and the network has read what stands before it.
+that each part of it that train lacks makes test harder. Every character of test counts once, and the network has read
+what stands before it.
 names: the 32,033 names of makemore, a name an example; test are 1,000 of them at random, as there; the mark of the end
 counts as a character.
 """
