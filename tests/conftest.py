@@ -10,9 +10,10 @@ import pytest
 
 for shared in ("train", "faults"):
     sys.path.insert(0, str(Path(__file__).parent / shared))
-# Tests run side by side, one process for each core: more threads would only wait for each other, on a shared machine
-# for so long that the tests take several times their time.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Side by side, one process for each core: more threads would only wait for each other, on a shared machine for so long
+# that tests take several times their time.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)
