@@ -1,6 +1,7 @@
 """Of a run that tags words the report shows which tags are taken for which."""
 
 from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
@@ -10,6 +11,9 @@ from orthogon.draw.page import Page
 from orthogon.errors import DataError
 from orthogon.report.tags import tag_facts, tags
 from orthogon.train.rows import Rows
+
+if TYPE_CHECKING:
+    from orthogon.report.view import View
 
 TAGS = ["ADJ", "NOUN", "VERB"]
 
@@ -52,7 +56,7 @@ def test_what_is_not_defined_says_why():
     assert swapped is not None
     assert swapped.precision[1].method == "undefined: the tag is never predicted"
     page = Page("t")
-    tags(page, SimpleNamespace(main="dev", tags=found))  # type: ignore[arg-type]
+    tags(page, cast("View", SimpleNamespace(main="dev", tags=found)))
     assert "nan" not in page.render()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -103,22 +104,20 @@ def test_results_are_those_of_the_search_and_of_teacher_forcing() -> None:
 def test_training_is_looked_at_greedily() -> None:
     data = _words(30, str.upper)
     task = _task(data, task__beam=4)
-    model, asked = _untrained(task), []
-    task.translated = lambda model, source, spec, wanted: asked.append(  # type: ignore[method-assign]
-        (spec.width, wanted)) or Translate.translated(task, model, source, spec, wanted)
-    predict(task, model, np.arange(8), _compute(task), glance=True)
-    predict(task, model, np.arange(8), _compute(task))
-    assert asked == [(1, 1), (4, 1)]
+    model = _untrained(task)
+    with patch.object(task, "translated", wraps=task.translated) as translated:
+        predict(task, model, np.arange(8), _compute(task), glance=True)
+        predict(task, model, np.arange(8), _compute(task))
+    assert [(call.args[2].width, call.kwargs["wanted"]) for call in translated.call_args_list] == [(1, 1), (4, 1)]
 
 
 def test_attention_is_drawn_of_as_many_at_once_as_are_translated_at_once() -> None:
     data = _words(40, str.upper)
     task = _task(data, task__beam=32)
-    model, sizes = _untrained(task), []
-    task.translated = lambda model, source, *rest, **more: sizes.append(  # type: ignore[method-assign]
-        len(source)) or Translate.translated(task, model, source, *rest, **more)
-    maps = maps_of(task, model, np.arange(40))
-    assert sizes == [16, 16, 8]
+    model = _untrained(task)
+    with patch.object(task, "translated", wraps=task.translated) as translated:
+        maps = maps_of(task, model, np.arange(40))
+    assert [len(call.args[1]) for call in translated.call_args_list] == [16, 16, 8]
     assert ["".join(each.source) for each in maps] == [data.columns["text"].cell(row) for row in range(40)]
     written = task.translated(model, task.batch(torch.tensor([39])).inputs[0], task.beam, keep_attention=True)
     assert written.attention is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -104,11 +105,9 @@ def test_blame_is_asked_of_the_same_search() -> None:
     task, _ = _task([("ab", "ba"), ("abc", "cba"), ("c", "c")] * 5, **{"task.beam": 1, "task.length_exponent": 0.0})
     options = {"embedding": 6, "hidden": 8, "attention": "dot"}
     model = build_model(task.spec, ModelSettings(name="encoder_decoder", options=options), 0).eval()
-    rows, widths = np.arange(15), []
-    task.translated = lambda model, source, spec, *rest, **more: widths.append(  # type: ignore[method-assign]
-        spec.width) or Translate.translated(task, model, source, spec, *rest, **more)
-    searched = task.searched(model, rows, wide=20)
-    assert widths == [1, 20]
+    with patch.object(task, "translated", wraps=task.translated) as translated:
+        searched = task.searched(model, np.arange(15), wide=20)
+    assert [call.args[2].width for call in translated.call_args_list] == [1, 20]
     with torch.no_grad():
         own = task.results(model, task.batch(torch.arange(15)))
     np.testing.assert_allclose(searched.found, own["objective"], rtol=1e-5)
